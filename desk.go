@@ -1,0 +1,64 @@
+package frontdesk
+
+import (
+	"context"
+	"io"
+
+	"github.com/line/line-bot-sdk-go/v8/linebot/messaging_api"
+)
+
+// Message is an outgoing message: any message type of the official SDK,
+// by value or by pointer.
+type Message = messaging_api.MessageInterface
+
+// Text returns a text message. LINE takes 1 to 5000 UTF-16 code units.
+func Text(text string) *messaging_api.TextMessage {
+	return &messaging_api.TextMessage{Text: text}
+}
+
+// Sticker returns a sticker message.
+func Sticker(packageID, stickerID string) *messaging_api.StickerMessage {
+	return &messaging_api.StickerMessage{PackageId: packageID, StickerId: stickerID}
+}
+
+// MaxMessages is how many messages one event may send, over all
+// conversations. More is an error of the send that goes past it.
+const MaxMessages = 100
+
+// Desk is what a handler answers through. It belongs to one attempt at one
+// event: use it until Handle returns, from any goroutine.
+//
+// The server implements it; the interface may get more methods. To test a
+// handler use package desktest, and embed a Desk in types of your own.
+type Desk interface {
+	// Send answers in the event's conversation: with its reply token, which
+	// costs nothing, while the token lives and for the first five messages,
+	// else by push, which counts against the channel's quota. It only gathers:
+	// the messages set out, in order, once the handler has returned nil.
+	// It errs when a message cannot be encoded, when the event has no
+	// conversation, and past MaxMessages.
+	Send(msgs ...Message) error
+
+	// Push sends to another conversation of the same channel: a user, group
+	// or room ID. Otherwise it is like Send.
+	Push(to string, msgs ...Message) error
+
+	// Profile returns the profile of a user, as a member of the event's group
+	// where it has one. It is fetched from LINE once and then kept for the
+	// configured time, so it may be a day old. ErrNoProfile when LINE has
+	// none to give.
+	Profile(ctx context.Context, userID string) (Profile, error)
+
+	// Content fetches the bytes of an image, video, audio or file message.
+	// The caller closes the Media's Body. It waits while LINE still prepares
+	// the content, until ctx ends. ErrGone when there is nothing to fetch any
+	// more.
+	Content(ctx context.Context, messageID string) (*Media, error)
+}
+
+// Media is the content of a message that a user sent.
+type Media struct {
+	ContentType string
+	Length      int64 // bytes, or -1 when unknown
+	Body        io.ReadCloser
+}

@@ -1,0 +1,237 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/line-frontdesk/frontdesk"
+	"github.com/line-frontdesk/frontdesk/internal/engine"
+)
+
+const (
+	// maxCrashes is how often an event may end the process.
+	maxCrashes = 3
+	// storeRetryMin and storeRetryMax pace what waits for the store.
+	storeRetryMin = 50 * time.Millisecond
+	storeRetryMax = 2 * time.Second
+)
+
+// errInterrupted ends an attempt that says nothing about its event.
+var errInterrupted = errors.New("interrupted")
+
+// work handles the first event of a conversation. It reports whether the
+// conversation can go on at once.
+func (d *Dispatcher) work(ctx context.Context, c *conversation) (again bool) {
+	t := c.head()
+	err := d.handle(ctx, c, t)
+	if err == nil {
+		more := c.finish()
+		t.appending.end() // after the mark above, so that no checkpoint misses both
+		return more
+	}
+	if errors.Is(err, errInterrupted) {
+		if ctx.Err() == nil {
+			d.later(c, storeRetryMax)
+		}
+		return false
+	}
+	d.later(c, d.pause(t.Attempts, err))
+	return false
+}
+
+// later submits the conversation again after a pause.
+func (d *Dispatcher) later(c *conversation, pause time.Duration) {
+	time.AfterFunc(pause, func() { d.pool.submit(c) }) // a stopped pool takes nothing
+}
+
+// pause returns how long to wait after the nth failed attempt.
+func (d *Dispatcher) pause(n int, err error) time.Duration {
+	var retry *frontdesk.RetryError
+	if errors.As(err, &retry) {
+		return max(retry.After, 0)
+	}
+	pause := d.cfg.BackoffMax
+	if 0 < n && n < 30 {
+		pause = min(d.cfg.BackoffMin<<(n-1), d.cfg.BackoffMax)
+	}
+	return time.Duration(float64(pause) * (0.8 + 0.4*rand.Float64()))
+}
+
+// handle makes one attempt at an event. nil means that the event is over:
+// its entry or its dead letter is stored, or it needs none.
+func (d *Dispatcher) handle(ctx context.Context, c *conversation, t *task) error {
+	rec, err := d.cache.Record(ctx, t.pos)
+	if err != nil {
+		d.lg.Error("event cannot be read from the inbox", "position", t.pos.String(), "error", err)
+		return errInterrupted
+	}
+	stored, err := engine.ParseEvent(rec)
+	if err != nil {
+		return nil // unreachable: it was read before
+	}
+	stored.Raw = append([]byte(nil), stored.Raw...) // handlers may keep it; the batch must not be
+	if t.recheck {
+		duplicate, err := d.index.recheck(ctx, idOf(&stored), t.pos)
+		if err != nil {
+			return errInterrupted
+		}
+		if duplicate {
+			d.cfg.Metrics.duplicates.Inc()
+			return nil
+		}
+	}
+	if d.cfg.Handler[stored.Channel] == nil {
+		return d.bury(ctx, &stored, t, "channel "+stored.Channel+" is not in the configuration; retry when it is")
+	}
+	if t.Crashes >= maxCrashes {
+		return d.bury(ctx, &stored, t, fmt.Sprintf("the process ended %d times while this event was handled", t.Crashes))
+	}
+	ev, err := frontdesk.ParseEvent(stored.Raw)
+	if err != nil {
+		return d.bury(ctx, &stored, t, err.Error())
+	}
+	if t.Crashes > 0 {
+		select {
+		case d.suspect <- struct{}{}:
+			defer func() { <-d.suspect }()
+		case <-ctx.Done():
+			return errInterrupted
+		}
+	}
+	ev.Channel, ev.Accepted, ev.Attempt = stored.Channel, stored.Accepted, t.Attempts+1
+	return d.conclude(ctx, c, t, &stored, ev)
+}
+
+// conclude runs the handler and stores what comes of it.
+func (d *Dispatcher) conclude(ctx context.Context, c *conversation, t *task, stored *engine.Event, ev *frontdesk.Event) error {
+	slot := d.running.enter(t.pos)
+	desk := &desk{d: d, ev: ev}
+	err := d.call(ctx, desk, ev)
+	d.running.leave(slot)
+	sends := desk.close()
+	if err == nil {
+		return d.complete(ctx, t, stored, sends)
+	}
+	if errors.Is(err, errInterrupted) || ctx.Err() != nil {
+		d.cfg.Metrics.handled(stored.Channel, "interrupted")
+		return errInterrupted
+	}
+	attempts := c.failed(t)
+	d.lg.Warn("handler failed", "channel", stored.Channel, "event", stored.ID, "type", ev.Type, "attempt", attempts, "error", errorText(err))
+	if drop := (*frontdesk.DropError)(nil); errors.As(err, &drop) {
+		return d.bury(ctx, stored, t, "handler dropped it: "+errorText(err))
+	}
+	if attempts >= d.cfg.MaxAttempts {
+		return d.bury(ctx, stored, t, "handler failed: "+errorText(err))
+	}
+	d.cfg.Metrics.handled(stored.Channel, "retried")
+	return err
+}
+
+// maxErrorText bounds what of a handler's error is logged and kept.
+const maxErrorText = 500
+
+// errorText returns a handler's error as it is logged and kept. What it says
+// is the bot author's choice.
+func errorText(err error) string {
+	text := err.Error()
+	if len(text) > maxErrorText {
+		text = text[:maxErrorText] + "…"
+	}
+	return text
+}
+
+// call runs the handler within its time limit.
+func (d *Dispatcher) call(ctx context.Context, desk *desk, ev *frontdesk.Event) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, d.cfg.Timeout, fmt.Errorf("handler took longer than %v", d.cfg.Timeout))
+	defer cancel()
+	if err := d.cfg.Note(ctx, ev); err != nil {
+		d.lg.Error("directory could not note an event", "channel", ev.Channel, "event", ev.ID, "error", err)
+		return errInterrupted
+	}
+	start := time.Now()
+	if ev.Attempt == 1 {
+		d.cfg.Metrics.waited.Observe(start.Sub(ev.Accepted).Seconds())
+	}
+	d.cfg.Trace(ev.ID, StepHanded, start)
+	defer func() {
+		d.cfg.Metrics.took.Observe(time.Since(start).Seconds())
+		if p := recover(); p != nil {
+			panicked := &frontdesk.PanicError{Value: p, Stack: debug.Stack()}
+			d.lg.Error("handler panicked", "channel", ev.Channel, "event", ev.ID, "stack", string(panicked.Stack))
+			err = panicked
+		}
+	}()
+	err = d.cfg.Handler[ev.Channel].Handle(ctx, desk, ev)
+	if err == nil {
+		d.cfg.Trace(ev.ID, StepHandled, time.Now())
+	}
+	return err
+}
+
+// complete stores the event's entry, if it sends anything. The handler is not
+// run again however long the store takes.
+func (d *Dispatcher) complete(ctx context.Context, t *task, stored *engine.Event, sends []engine.Send) error {
+	if len(sends) > 0 {
+		entry := &engine.Entry{
+			ID: stored.Key(), Channel: stored.Channel, EventID: stored.ID,
+			At: time.Now(), Sends: sends,
+		}
+		t.appending = d.appends.begin()
+		err := d.untilStored(ctx, func(context.Context) error {
+			_, last, err := d.eng.Outbox.Append(entry)
+			if err == nil {
+				d.appends.stored(last)
+			}
+			return err
+		})
+		if errors.Is(err, engine.ErrTooLarge) {
+			return d.bury(ctx, stored, t, "its messages are too large to store together")
+		}
+		if err != nil {
+			t.appending.end()
+			t.appending = nil
+			return err
+		}
+		d.cfg.Trace(stored.ID, StepOutbox, time.Now())
+	}
+	d.cfg.Metrics.handled(stored.Channel, "done")
+	return nil
+}
+
+// bury makes a dead letter of an event.
+func (d *Dispatcher) bury(ctx context.Context, stored *engine.Event, t *task, reason string) error {
+	letter := engine.Letter{
+		Kind: engine.DeadEvent, Channel: stored.Channel, Conversation: stored.Conversation, EventID: stored.ID,
+		Run: stored.Run, Accepted: stored.Accepted, Died: time.Now(),
+		Reason: reason, Attempts: t.Attempts + t.Crashes, Body: stored.Raw,
+	}
+	err := d.untilStored(ctx, func(ctx context.Context) error { return d.eng.Dead.Put(ctx, letter) })
+	if err != nil {
+		return err
+	}
+	d.lg.Error("event became a dead letter", "channel", stored.Channel, "event", stored.ID, "reason", reason, "attempts", letter.Attempts)
+	d.cfg.Metrics.handled(stored.Channel, "dead")
+	return nil
+}
+
+// untilStored calls f until it succeeds or ctx ends, then with errInterrupted.
+// A record that is too large stays so and is an error of its own.
+func (d *Dispatcher) untilStored(ctx context.Context, f func(context.Context) error) error {
+	for pause := storeRetryMin; ; pause = min(2*pause, storeRetryMax) {
+		err := f(ctx)
+		if err == nil || errors.Is(err, engine.ErrTooLarge) {
+			return err
+		}
+		d.lg.Error("store does not take what a handler sent; trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return errInterrupted
+		case <-time.After(pause):
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Bucket is a key-value store. Keys are words of letters, digits, '-', '_'
+// and '=', joined by dots. Methods may be called concurrently. Writes are
+// durable after the next Engine.Flush or Append.
+type Bucket struct {
+	kv jetstream.KeyValue
+}
+
+func (o opener) bucket(ctx context.Context, name string) (*Bucket, error) {
+	kv, err := o.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket:   name,
+		Storage:  jetstream.FileStorage,
+		MaxBytes: bucketMaxBytes,
+		Replicas: o.replicas,
+		History:  1,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", name, err)
+	}
+	return &Bucket{kv}, nil
+}
+
+// Get returns a key's value and revision; ErrNotFound when there is none.
+func (b *Bucket) Get(ctx context.Context, key string) (value []byte, revision uint64, err error) {
+	entry, err := b.kv.Get(ctx, key)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return nil, 0, ErrNotFound
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("get %s: %w", key, err)
+	}
+	return entry.Value(), entry.Revision(), nil
+}
+
+// Put sets a key's value.
+func (b *Bucket) Put(ctx context.Context, key string, value []byte) error {
+	if _, err := b.kv.Put(ctx, key, value); err != nil {
+		return fmt.Errorf("put %s: %w", key, err)
+	}
+	return nil
+}
+
+// Swap sets a key's value if the key still has the given revision, 0 for a
+// key that does not exist; ErrExists when it has not.
+func (b *Bucket) Swap(ctx context.Context, key string, value []byte, revision uint64) error {
+	var err error
+	if revision == 0 {
+		_, err = b.kv.Create(ctx, key, value)
+	} else {
+		_, err = b.kv.Update(ctx, key, value, revision)
+	}
+	if errors.Is(err, jetstream.ErrKeyExists) {
+		return ErrExists
+	}
+	if err != nil {
+		return fmt.Errorf("set %s: %w", key, err)
+	}
+	return nil
+}
+
+// Delete removes a key and its value. A key that does not exist is no error.
+func (b *Bucket) Delete(ctx context.Context, key string) error {
+	if err := b.kv.Purge(ctx, key); err != nil {
+		return fmt.Errorf("delete %s: %w", key, err)
+	}
+	return nil
+}
+
+// Keys calls fn with the keys that match a pattern such as "main.user.*", in
+// the order of their last change. fn may return false to stop.
+func (b *Bucket) Keys(ctx context.Context, pattern string, fn func(key string) bool) error {
+	keys, err := b.kv.ListKeysFiltered(ctx, pattern)
+	if err != nil {
+		return fmt.Errorf("list keys %s: %w", pattern, err)
+	}
+	defer keys.Stop()
+	for key := range keys.Keys() {
+		if !fn(key) {
+			return nil
+		}
+	}
+	return ctx.Err()
+}

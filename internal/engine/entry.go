@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The outbox holds three kinds of records, told apart by their first byte:
+// entries, and two notes of what became of an entry's calls. What follows is
+// JSON; fields may be added, none may change meaning.
+const (
+	kindEntry   = 'E'
+	kindTried   = 'T'
+	kindSettled = 'S'
+)
+
+// Entry is all that one event sends. It is also the record that the event is
+// done.
+type Entry struct {
+	ID      string    `json:"id"` // the event's Key, or another name that is used once
+	Channel string    `json:"channel"`
+	EventID string    `json:"eventId,omitempty"`
+	At      time.Time `json:"at"`
+	Sends   []Send    `json:"sends"`
+}
+
+// Send is messages for one conversation.
+type Send struct {
+	To         string            `json:"to"`
+	ReplyToken string            `json:"replyToken,omitempty"`
+	ReplyUntil time.Time         `json:"replyUntil,omitzero"` // when LINE's minute for the token ends
+	Messages   []json.RawMessage `json:"messages"`
+}
+
+// CallID names one call to LINE: a group of at most five messages.
+type CallID struct {
+	Entry string `json:"entry"`
+	Send  int    `json:"send"` // place in the entry
+	Call  int    `json:"call"`
+}
+
+// Tried is the note, made before a call is sent, that it may reach LINE.
+type Tried struct {
+	CallID
+	Way string    `json:"way"` // "reply" or "push"
+	At  time.Time `json:"at"`
+}
+
+// Outcomes of a call.
+const (
+	OutcomeSent = "sent" // LINE accepted it
+	OutcomeDead = "dead" // it and the rest of its send became a dead letter
+	// OutcomeRefused says of a try that LINE did certainly not take it. The
+	// call goes on, by another way if this one was a reply.
+	OutcomeRefused = "refused"
+)
+
+// Settled is the note of what became of a call, or of a try at it.
+type Settled struct {
+	CallID
+	Outcome   string    `json:"outcome"`
+	Last      bool      `json:"last,omitempty"` // of its send
+	Way       string    `json:"way,omitempty"`
+	RequestID string    `json:"requestId,omitempty"` // LINE's
+	At        time.Time `json:"at"`
+}
+
+// AppendBinary appends the stored form.
+func (e *Entry) AppendBinary(b []byte) ([]byte, error) { return appendJSON(b, kindEntry, e) }
+
+// AppendBinary appends the stored form.
+func (t *Tried) AppendBinary(b []byte) ([]byte, error) { return appendJSON(b, kindTried, t) }
+
+// AppendBinary appends the stored form.
+func (s *Settled) AppendBinary(b []byte) ([]byte, error) { return appendJSON(b, kindSettled, s) }
+
+func appendJSON(b []byte, kind byte, v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return b, err
+	}
+	return append(append(b, kind), data...), nil
+}
+
+var errOutbox = errors.New("damaged outbox record")
+
+// ParseOutbox reads a record of the outbox: an *Entry, *Tried or *Settled.
+func ParseOutbox(rec []byte) (any, error) {
+	if len(rec) == 0 {
+		return nil, errOutbox
+	}
+	var v any
+	switch rec[0] {
+	case kindEntry:
+		v = new(Entry)
+	case kindTried:
+		v = new(Tried)
+	case kindSettled:
+		v = new(Settled)
+	default:
+		return nil, fmt.Errorf("%w: kind %q", errOutbox, rec[0])
+	}
+	if err := json.Unmarshal(rec[1:], v); err != nil {
+		return nil, errOutbox // the JSON error may quote a message
+	}
+	return v, nil
+}
+
+// IsEntry reports whether an outbox record is an entry, without decoding it.
+func IsEntry(rec []byte) bool { return len(rec) > 0 && rec[0] == kindEntry }

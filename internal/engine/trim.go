@@ -1,0 +1,55 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// trimShare is how full, of its limit, a log may get before Trim takes away
+// what is done. The rest is room for what is not.
+const trimShare = 0.7
+
+// TrimRule says what of a log may go.
+type TrimRule struct {
+	// Floor is the first record that is still needed. Nothing at or behind it
+	// ever goes.
+	Floor Pos
+	// KeepFor is how long records stay although they are done, as long as the
+	// log has room.
+	KeepFor time.Duration
+}
+
+// Trim takes away what is done and either older than the rule keeps it or in
+// the way of new records: oldest first, whole messages. It returns the first
+// sequence that is left.
+func (l *Log) Trim(ctx context.Context, rule TrimRule, now time.Time) (first uint64, err error) {
+	st, err := l.State(ctx)
+	if err != nil || st.Messages == 0 {
+		return st.First, err
+	}
+	upTo, err := l.Since(ctx, now.Add(-rule.KeepFor))
+	if err != nil {
+		return st.First, err
+	}
+	cut := max(upTo.Seq(), st.First+l.surplus(st))
+	cut = min(cut, rule.Floor.Seq())
+	if cut <= st.First {
+		return st.First, nil
+	}
+	if err := l.stream.Purge(ctx, jetstream.WithPurgeSequence(cut)); err != nil {
+		return st.First, fmt.Errorf("trim %s: %w", l.name, err)
+	}
+	return cut, nil
+}
+
+// surplus estimates how many messages have to go to get below trimShare.
+func (l *Log) surplus(st LogState) uint64 {
+	limit := uint64(float64(l.maxBytes) * trimShare)
+	if st.Bytes <= limit {
+		return 0
+	}
+	return st.Messages * (st.Bytes - limit) / st.Bytes
+}

@@ -1,0 +1,225 @@
+package linesim
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// maxMulticast is how many users one multicast reaches (messaging-api.yml, MulticastRequest).
+const maxMulticast = 500
+
+// sendRequest is the body of reply, push and broadcast, and of the validate operations.
+type sendRequest struct {
+	ReplyToken           string            `json:"replyToken"`
+	To                   string            `json:"to"`
+	Messages             []json.RawMessage `json:"messages"`
+	NotificationDisabled bool              `json:"notificationDisabled"`
+}
+
+// multicastRequest is the body of multicast.
+type multicastRequest struct {
+	To                   []string          `json:"to"`
+	Messages             []json.RawMessage `json:"messages"`
+	NotificationDisabled bool              `json:"notificationDisabled"`
+}
+
+// sendResponse is the answer to reply and push, and to a push whose retry key was accepted before.
+type sendResponse struct {
+	Message      string        `json:"message,omitempty"`
+	SentMessages []sentMessage `json:"sentMessages,omitempty"`
+}
+
+// reply answers POST /v2/bot/message/reply: free, once a token, within its life.
+func (s *Simulator) reply(c *call) (answer, error) {
+	var req sendRequest
+	if err := c.decode(&req); err != nil {
+		return answer{}, err
+	}
+	details := s.checker.check(req.Messages)
+	if req.ReplyToken == "" {
+		details = append(details, errorDetail{Message: "May not be empty", Property: "replyToken"})
+	}
+	if details != nil {
+		return answer{}, errorsInBody(details)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	token, valid := s.useTokenLocked(req.ReplyToken, now)
+	if g := s.groups[token.chatID]; !valid || g != nil && !g.Joined {
+		return answer{}, fail(http.StatusBadRequest, "Invalid reply token")
+	}
+	if t, ok := s.events.get(token.eventID); ok {
+		t.requests = append(t.requests, c.requestID)
+	}
+	p := s.prepareLocked(req.Messages)
+	s.sendLocked(c, ViaReply, token.eventID, []string{token.chatID}, p, now)
+	return success(sendResponse{SentMessages: p.sent})
+}
+
+// push answers POST /v2/bot/message/push: to one user, group or room.
+func (s *Simulator) push(c *call) (answer, error) {
+	var req sendRequest
+	if err := c.decode(&req); err != nil {
+		return answer{}, err
+	}
+	details := s.checker.check(req.Messages)
+	if req.To == "" {
+		details = append(details, errorDetail{Message: "May not be empty", Property: "to"})
+	}
+	if details != nil {
+		return answer{}, errorsInBody(details)
+	}
+	if !validChatID(req.To, "UCR") {
+		return answer{}, badProperty("to")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if first, ok := s.acceptedLocked(c.retryKey, now); ok {
+		return acceptedBefore(first), nil
+	}
+	if !s.knownTargetLocked(req.To) {
+		return answer{}, fail(http.StatusBadRequest, "Failed to send messages")
+	}
+	p, err := s.paidLocked(c, ViaPush, []string{req.To}, req.Messages, now)
+	if err != nil {
+		return answer{}, err
+	}
+	s.keepKeyLocked(c.retryKey, accepted{requestID: c.requestID, sent: p.sent, at: now})
+	return success(sendResponse{SentMessages: p.sent})
+}
+
+// multicast answers POST /v2/bot/message/multicast: to up to 500 users. Where LINE's reference contradicts
+// itself about a user id that it does not know, the simulator takes the id and delivers nothing; an id
+// that cannot be a user's is 400, and then nobody gets anything.
+func (s *Simulator) multicast(c *call) (answer, error) {
+	var req multicastRequest
+	if err := c.decode(&req); err != nil {
+		return answer{}, err
+	}
+	details := s.checker.check(req.Messages)
+	if len(req.To) < 1 || len(req.To) > maxMulticast {
+		details = append(details, errorDetail{Message: "Size must be between 1 and " + strconv.Itoa(maxMulticast), Property: "to"})
+	}
+	if details != nil {
+		return answer{}, errorsInBody(details)
+	}
+	for i, id := range req.To {
+		if !validChatID(id, "U") {
+			return answer{}, badProperty("to[" + strconv.Itoa(i) + "]")
+		}
+	}
+	return s.toMany(c, ViaMulticast, req.To, req.Messages)
+}
+
+// broadcast answers POST /v2/bot/message/broadcast: to all friends.
+func (s *Simulator) broadcast(c *call) (answer, error) {
+	var req sendRequest
+	if err := c.decode(&req); err != nil {
+		return answer{}, err
+	}
+	if details := s.checker.check(req.Messages); details != nil {
+		return answer{}, errorsInBody(details)
+	}
+	return s.toMany(c, ViaBroadcast, nil, req.Messages)
+}
+
+// validate answers the operations that only check messages.
+func (s *Simulator) validate(c *call) (answer, error) {
+	var req sendRequest
+	if err := c.decode(&req); err != nil {
+		return answer{}, err
+	}
+	if details := s.checker.check(req.Messages); details != nil {
+		return answer{}, errorsInBody(details)
+	}
+	return success(empty{})
+}
+
+// toMany sends to users; nil means all friends.
+func (s *Simulator) toMany(c *call, via string, to []string, msgs []json.RawMessage) (answer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if first, ok := s.acceptedLocked(c.retryKey, now); ok {
+		return acceptedBefore(first), nil
+	}
+	if to == nil {
+		for _, a := range s.userOrder {
+			if a.Following {
+				to = append(to, a.UserID)
+			}
+		}
+	}
+	if _, err := s.paidLocked(c, via, to, msgs, now); err != nil {
+		return answer{}, err
+	}
+	s.keepKeyLocked(c.retryKey, accepted{requestID: c.requestID, at: now})
+	return success(empty{})
+}
+
+// acceptedBefore is the answer to a retry key that was accepted: it is done, not an error to the bot.
+func acceptedBefore(first accepted) answer {
+	return answer{
+		status:     http.StatusConflict,
+		acceptedID: first.requestID,
+		body:       sendResponse{Message: "The retry key is already accepted", SentMessages: first.sent},
+	}
+}
+
+// knownTargetLocked reports whether a push to this id is taken, delivered or not.
+func (s *Simulator) knownTargetLocked(id string) bool {
+	if g, ok := s.groups[id]; ok {
+		return g.Joined
+	}
+	_, ok := s.users[id]
+	return ok
+}
+
+// paidLocked sends messages that count: every phone they reach is one of the month's quota.
+func (s *Simulator) paidLocked(c *call, via string, to []string, msgs []json.RawMessage, now time.Time) (prepared, error) {
+	phones := 0
+	for _, id := range to {
+		phones += len(s.reachedLocked(id, now))
+	}
+	if !s.quota.take(phones, now) {
+		return prepared{}, fail(http.StatusTooManyRequests, "You have reached your monthly limit.")
+	}
+	p := s.prepareLocked(msgs)
+	s.sendLocked(c, via, "", to, p, now)
+	return p, nil
+}
+
+// reachedLocked returns the accounts that a message to this chat reaches now: a user who can be reached,
+// or all members of a group.
+func (s *Simulator) reachedLocked(chatID string, now time.Time) []*account {
+	if a, ok := s.users[chatID]; ok && !a.reachable(now) {
+		return nil
+	}
+	return s.audienceLocked(chatID)
+}
+
+// sendLocked puts prepared messages onto the phones of these chats and notes the way they took.
+func (s *Simulator) sendLocked(c *call, via, eventID string, to []string, p prepared, now time.Time) {
+	for _, chatID := range to {
+		m := Message{From: FromBot, Via: via, At: now.UTC(), RequestID: c.requestID, WebhookEventID: eventID}
+		if chatID[0] != 'U' {
+			m.GroupID = chatID
+		}
+		for _, a := range s.reachedLocked(chatID, now) {
+			c.phones++
+			if m.GroupID == "" {
+				s.endLoadingLocked(a, now)
+			}
+			for _, raw := range p.raw {
+				m.Message = raw
+				s.showLocked(a, m)
+			}
+			s.count.messages[via] += int64(len(p.raw))
+		}
+	}
+	s.sends.put(c.requestID, sendTrace{at: now.UTC(), phones: c.phones})
+}

@@ -1,0 +1,208 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"time"
+
+	"github.com/line-frontdesk/frontdesk"
+)
+
+// Config is all that a server can be told. The tags name the keys of the
+// configuration file. Zero values mean the defaults of DefaultConfig, except
+// where a comment says otherwise.
+type Config struct {
+	Listen         string `koanf:"listen"`          // public address, such as ":8080"
+	InternalListen string `koanf:"internal_listen"` // metrics, health, pprof; "" for none
+	Data           string `koanf:"data"`            // data folder; one process at a time
+
+	TLS     TLS       `koanf:"tls"`
+	NATS    NATS      `koanf:"nats"`
+	LINE    LINE      `koanf:"line"`
+	Inbox   Store     `koanf:"inbox"`
+	Outbox  Store     `koanf:"outbox"`
+	Handler Handling  `koanf:"handler"`
+	Channel []Channel `koanf:"channels"` // at least one; the first also answers on /callback
+
+	ProfileAge time.Duration `koanf:"profile_age"` // how old a profile gets before it is fetched again
+	Drain      time.Duration `koanf:"drain"`       // for running handlers at shutdown
+
+	// Pages serves what is not a webhook on the public port; nil for nothing.
+	Pages http.Handler `koanf:"-"`
+	// Logger is told what happens; nil for nothing. It never gets message
+	// texts, tokens or secrets.
+	Logger *slog.Logger `koanf:"-"`
+}
+
+// TLS names the certificate of the public port. The files are read again when
+// they change. Both empty: plain HTTP, for use behind a proxy.
+type TLS struct {
+	Cert string `koanf:"cert"`
+	Key  string `koanf:"key"`
+}
+
+// NATS says where the store is.
+type NATS struct {
+	URL      string `koanf:"url"`      // "" embeds the store in this process
+	Replicas int    `koanf:"replicas"` // of each stream, with URL
+}
+
+// LINE says where the Messaging API is; "" for LINE itself.
+type LINE struct {
+	API     string `koanf:"api"`
+	DataAPI string `koanf:"data_api"` // for message content; "" is the same as API if that is set
+}
+
+// Store limits a log.
+type Store struct {
+	MaxBytes int64         `koanf:"max_bytes"` // beyond it nothing new is taken until old records are done
+	Keep     time.Duration `koanf:"keep"`      // how long records stay after they are done, while there is room
+}
+
+// Handling says how handlers are run.
+type Handling struct {
+	MaxConcurrent int           `koanf:"max_concurrent"` // handlers at once
+	Timeout       time.Duration `koanf:"timeout"`        // of one attempt
+	MaxAttempts   int           `koanf:"max_attempts"`   // before an event becomes a dead letter
+	BackoffMin    time.Duration `koanf:"backoff_min"`    // pause after the first failure, doubled each time
+	BackoffMax    time.Duration `koanf:"backoff_max"`
+}
+
+// Channel is one LINE channel. Either AccessToken or ID is needed: with the ID
+// and the first secret, short-lived stateless tokens are fetched and renewed.
+type Channel struct {
+	Name        string   `koanf:"name"`         // in /callback/{name}; letters, digits, '-' and '_'
+	Secrets     []string `koanf:"secrets"`      // channel secrets; two while one is being replaced
+	AccessToken string   `koanf:"access_token"` // long-lived channel access token
+	ID          string   `koanf:"id"`           // channel ID
+	Bot         string   `koanf:"bot"`          // for the command line: name of a built-in bot
+
+	ReplyRate float64 `koanf:"reply_rate"` // calls per second; 0 for LINE's limit
+	PushRate  float64 `koanf:"push_rate"`  // calls per second; 0 for LINE's limit
+
+	// Handler is this channel's bot; nil for the one that Run was given.
+	Handler frontdesk.Handler `koanf:"-"`
+}
+
+// DefaultConfig returns the defaults, without channels.
+func DefaultConfig() Config {
+	return Config{
+		Listen:     ":8080",
+		Data:       "frontdesk-data",
+		NATS:       NATS{Replicas: 1},
+		Inbox:      Store{MaxBytes: 1 << 30, Keep: 7 * 24 * time.Hour},
+		Outbox:     Store{MaxBytes: 1 << 30, Keep: 3 * 24 * time.Hour},
+		ProfileAge: 24 * time.Hour,
+		Drain:      20 * time.Second,
+		Handler: Handling{
+			MaxConcurrent: 10_000,
+			Timeout:       5 * time.Minute,
+			MaxAttempts:   8,
+			BackoffMin:    time.Second,
+			BackoffMax:    time.Minute,
+		},
+	}
+}
+
+// setDefaults replaces zero values.
+func (c *Config) setDefaults() {
+	def := DefaultConfig()
+	setDefault(&c.Listen, def.Listen)
+	setDefault(&c.Data, def.Data)
+	setDefault(&c.NATS.Replicas, def.NATS.Replicas)
+	setDefault(&c.Inbox.MaxBytes, def.Inbox.MaxBytes)
+	setDefault(&c.Inbox.Keep, def.Inbox.Keep)
+	setDefault(&c.Outbox.MaxBytes, def.Outbox.MaxBytes)
+	setDefault(&c.Outbox.Keep, def.Outbox.Keep)
+	setDefault(&c.ProfileAge, def.ProfileAge)
+	setDefault(&c.Drain, def.Drain)
+	setDefault(&c.Handler.MaxConcurrent, def.Handler.MaxConcurrent)
+	setDefault(&c.Handler.Timeout, def.Handler.Timeout)
+	setDefault(&c.Handler.MaxAttempts, def.Handler.MaxAttempts)
+	setDefault(&c.Handler.BackoffMin, def.Handler.BackoffMin)
+	setDefault(&c.Handler.BackoffMax, def.Handler.BackoffMax)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+var channelName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
+
+// minStoreBytes is the smallest log that is of use.
+const minStoreBytes = 16 << 20
+
+// Check returns all that is wrong with the configuration, each fault with the
+// name of its key, or nil. Zero values are not faults.
+func (c Config) Check() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		fault("tls: cert and key belong together; one of them is missing")
+	}
+	for key, value := range map[string]string{"line.api": c.LINE.API, "line.data_api": c.LINE.DataAPI} {
+		if u, err := url.Parse(value); value != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+			fault("%s: not a URL such as https://api.line.me", key)
+		}
+	}
+	for key, value := range map[string]int64{"inbox.max_bytes": c.Inbox.MaxBytes, "outbox.max_bytes": c.Outbox.MaxBytes} {
+		if value != 0 && value < minStoreBytes {
+			fault("%s: at least %d", key, minStoreBytes)
+		}
+	}
+	for key, value := range map[string]time.Duration{
+		"inbox.keep": c.Inbox.Keep, "outbox.keep": c.Outbox.Keep, "profile_age": c.ProfileAge, "drain": c.Drain,
+		"handler.timeout": c.Handler.Timeout, "handler.backoff_min": c.Handler.BackoffMin, "handler.backoff_max": c.Handler.BackoffMax,
+	} {
+		if value < 0 {
+			fault("%s: must not be negative", key)
+		}
+	}
+	if c.Handler.MaxConcurrent < 0 || c.Handler.MaxAttempts < 0 {
+		fault("handler: max_concurrent and max_attempts must not be negative")
+	}
+	faults = append(faults, c.checkChannels()...)
+	return errors.Join(faults...)
+}
+
+func (c Config) checkChannels() (faults []error) {
+	if len(c.Channel) == 0 {
+		return []error{errors.New("channels: none; set LINE_CHANNEL_SECRET and LINE_CHANNEL_ACCESS_TOKEN, or list them in the file")}
+	}
+	seen := map[string]bool{}
+	for i, ch := range c.Channel {
+		where := fmt.Sprintf("channels[%d] (%s)", i, ch.Name)
+		if !channelName.MatchString(ch.Name) {
+			faults = append(faults, fmt.Errorf("%s: name must be 1 to 32 letters, digits, '-' or '_'", where))
+		}
+		if seen[ch.Name] {
+			faults = append(faults, fmt.Errorf("%s: name is used twice", where))
+		}
+		seen[ch.Name] = true
+		if len(ch.Secrets) == 0 {
+			faults = append(faults, fmt.Errorf("%s: secrets: none; the channel secret is on the Basic settings page of the LINE Developers Console", where))
+		}
+		for _, secret := range ch.Secrets {
+			if secret == "" {
+				faults = append(faults, fmt.Errorf("%s: secrets: one is empty", where))
+			}
+		}
+		if ch.AccessToken == "" && ch.ID == "" {
+			faults = append(faults, fmt.Errorf("%s: access_token or id is needed to send", where))
+		}
+		if ch.ReplyRate < 0 || ch.PushRate < 0 {
+			faults = append(faults, fmt.Errorf("%s: rates must not be negative", where))
+		}
+	}
+	return faults
+}

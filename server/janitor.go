@@ -1,0 +1,59 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/line-frontdesk/frontdesk/internal/engine"
+)
+
+// cleanEvery is how often the logs are trimmed. In that time a log grows by
+// less than the room that Trim leaves, up to about 30 MiB/s.
+const cleanEvery = 10 * time.Second
+
+// clean trims the logs until ctx ends.
+func (s *Server) clean(ctx context.Context) error {
+	tick := time.NewTicker(cleanEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := s.trim(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			s.lg.Error("logs could not be trimmed; trying again", "error", err)
+		}
+	}
+}
+
+// trim takes away what nobody needs: neither a restart of the dispatcher, nor
+// one of the outbox, nor anybody who looks within the time that it is kept.
+func (s *Server) trim(ctx context.Context, now time.Time) error {
+	inboxFloor, outboxFloor := s.disp.Floors()
+	first, err := s.eng.Inbox.Trim(ctx, engine.TrimRule{Floor: inboxFloor, KeepFor: s.cfg.Inbox.Keep}, now)
+	if err != nil {
+		return err
+	}
+	s.disp.Trimmed(first, now)
+	outboxFloor = min(outboxFloor, s.out.Floor())
+	_, err = s.eng.Outbox.Trim(ctx, engine.TrimRule{Floor: outboxFloor, KeepFor: s.cfg.Outbox.Keep}, now)
+	return err
+}
+
+// observeDead registers the gauge of dead letters.
+func (s *Server) observeDead() {
+	s.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "frontdesk_dead_letters", Help: "Dead letters that nobody retried or dropped.",
+	}, func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		n, err := s.eng.Dead.Count(ctx)
+		if err != nil {
+			return -1
+		}
+		return float64(n)
+	}))
+}

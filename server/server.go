@@ -1,0 +1,269 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/line-frontdesk/frontdesk"
+	"github.com/line-frontdesk/frontdesk/internal/directory"
+	"github.com/line-frontdesk/frontdesk/internal/dispatch"
+	"github.com/line-frontdesk/frontdesk/internal/engine"
+	"github.com/line-frontdesk/frontdesk/internal/outbox"
+	"github.com/line-frontdesk/frontdesk/internal/webhook"
+	"github.com/line-frontdesk/frontdesk/line"
+)
+
+const (
+	// replyLife is how long after its acceptance a reply token is relied on.
+	// LINE says one minute from receiving the webhook; five seconds are left
+	// for its way here and the difference of clocks.
+	replyLife = 55 * time.Second
+	// httpShutdown bounds answering the requests under way at shutdown.
+	httpShutdown = 5 * time.Second
+)
+
+// Server is Frontdesk, wired and not yet running.
+type Server struct {
+	cfg      Config
+	lg       *slog.Logger
+	eng      *engine.Engine
+	dir      *directory.Directory
+	disp     *dispatch.Dispatcher
+	out      *outbox.Outbox
+	trace    *trace
+	reg      *prometheus.Registry
+	public   net.Listener
+	internal net.Listener // nil for none
+	admin    net.Listener
+	handler  http.Handler // of the public port
+	draining atomic.Bool
+}
+
+// Run makes a server and runs it until ctx ends.
+func Run(ctx context.Context, cfg Config, handler frontdesk.Handler) error {
+	s, err := New(ctx, cfg, handler)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// New opens the store and the ports, and wires everything. handler is the bot
+// of every channel that has none of its own. The caller must call Run, or
+// Close if it does not.
+func New(ctx context.Context, cfg Config, handler frontdesk.Handler) (*Server, error) {
+	cfg.setDefaults()
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, lg: cfg.Logger, trace: newTrace(), reg: prometheus.NewRegistry()}
+	s.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var err error
+	s.eng, err = engine.Open(ctx, engine.Config{
+		Dir: cfg.Data, NATSURL: cfg.NATS.URL, Replicas: cfg.NATS.Replicas,
+		InboxMaxBytes: cfg.Inbox.MaxBytes, OutboxMaxBytes: cfg.Outbox.MaxBytes, Logger: cfg.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(s.wire(handler), s.listen()); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// wire introduces the parts to each other.
+func (s *Server) wire(handler frontdesk.Handler) error {
+	clients := map[string]*line.Client{}
+	handlers := map[string]frontdesk.Handler{}
+	var senders []outbox.Channel
+	var desks []webhook.Channel
+	for _, ch := range s.cfg.Channel {
+		client, err := newClient(s.cfg.LINE, ch)
+		if err != nil {
+			return fmt.Errorf("channel %s: %w", ch.Name, err)
+		}
+		handlers[ch.Name] = handler
+		if ch.Handler != nil {
+			handlers[ch.Name] = ch.Handler
+		}
+		if handlers[ch.Name] == nil {
+			return fmt.Errorf("channel %s has no handler", ch.Name)
+		}
+		clients[ch.Name] = client
+		desks = append(desks, webhook.Channel{Name: ch.Name, Secrets: ch.Secrets})
+		senders = append(senders, outbox.Channel{
+			Name: ch.Name, Client: client, Rates: outbox.Rates{Reply: ch.ReplyRate, Push: ch.PushRate},
+		})
+	}
+	s.dir = directory.New(directory.Config{
+		Bucket: s.eng.Directory, Clients: clients, ProfileAge: s.cfg.ProfileAge, Logger: s.lg,
+	})
+	s.out = outbox.New(outbox.Config{
+		Engine: s.eng, Channels: senders, Metrics: outbox.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.sent,
+	})
+	var err error
+	s.disp, err = dispatch.New(dispatch.Config{
+		Engine: s.eng, Handler: handlers, Note: s.dir.Note, Profile: s.dir.Profile,
+		Content: content(clients), ReplyLife: replyLife,
+		MaxConcurrent: s.cfg.Handler.MaxConcurrent, Timeout: s.cfg.Handler.Timeout, MaxAttempts: s.cfg.Handler.MaxAttempts,
+		BackoffMin: s.cfg.Handler.BackoffMin, BackoffMax: s.cfg.Handler.BackoffMax, DrainLimit: s.cfg.Drain,
+		Metrics: dispatch.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.passed,
+	})
+	if err != nil {
+		return err
+	}
+	desk := webhook.New(webhook.Config{
+		Channels: desks, Inbox: s.eng.Inbox, Dead: s.eng.Dead,
+		Metrics: webhook.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.passed,
+	})
+	s.observeDead()
+	s.handler = publicHandler(desk, s.cfg.Pages)
+	return nil
+}
+
+// newClient returns the LINE client of a channel.
+func newClient(api LINE, ch Channel) (*line.Client, error) {
+	cfg := line.Config{BaseURL: api.API, DataURL: api.DataAPI}
+	if ch.AccessToken != "" {
+		cfg.Token = line.FixedToken(ch.AccessToken)
+		return line.NewClient(cfg)
+	}
+	token, err := line.NewStatelessToken(line.StatelessConfig{
+		BaseURL: api.API, ChannelID: ch.ID, ChannelSecret: ch.Secrets[0],
+	})
+	if err != nil {
+		return nil, err
+	}
+	cfg.Token = token
+	return line.NewClient(cfg)
+}
+
+// content serves Desk.Content.
+func content(clients map[string]*line.Client) func(ctx context.Context, channel, messageID string) (*frontdesk.Media, error) {
+	return func(ctx context.Context, channel, messageID string) (*frontdesk.Media, error) {
+		got, err := clients[channel].Content(ctx, messageID)
+		if errors.Is(err, line.ErrGone) || errors.Is(err, line.ErrNotFound) {
+			return nil, frontdesk.ErrGone
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &frontdesk.Media{ContentType: got.ContentType, Length: got.Length, Body: got.Body}, nil
+	}
+}
+
+func publicHandler(desk, pages http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/callback", desk)
+	mux.Handle("/callback/{channel}", desk)
+	if pages != nil {
+		mux.Handle("/", pages)
+	}
+	return mux
+}
+
+// Addr returns the address of the public port.
+func (s *Server) Addr() net.Addr { return s.public.Addr() }
+
+// InternalAddr returns the address of the internal port, nil for none.
+func (s *Server) InternalAddr() net.Addr {
+	if s.internal == nil {
+		return nil
+	}
+	return s.internal.Addr()
+}
+
+// Run serves until ctx ends, then shuts down in order. It returns nil after an
+// orderly end.
+func (s *Server) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.Close()) }()
+	failed, fail := context.WithCancelCause(ctx) // ends when any part does
+	defer fail(nil)
+
+	web := s.startHTTP(fail)
+	dispatching := start(fail, "dispatcher", s.disp.Run)
+	sending := start(fail, "outbox", s.out.Run)
+	cleaning := start(fail, "janitor", s.clean)
+	s.lg.Info("frontdesk runs", "listen", s.Addr().String(), "data", s.cfg.Data)
+	<-failed.Done()
+
+	s.draining.Store(true)
+	s.lg.Info("frontdesk shuts down: no more webhooks are taken")
+	web.stopPublic()
+	s.lg.Info("waiting for handlers", "limit", s.cfg.Drain)
+	dispatching.stop()
+	s.lg.Info("sending what can be sent at once")
+	sending.stop()
+	cleaning.stop()
+	web.stopInternal()
+	if cause := context.Cause(failed); ctx.Err() == nil || !errors.Is(cause, context.Cause(ctx)) {
+		return cause
+	}
+	return nil
+}
+
+// part is one of the server's long-running parts.
+type part struct {
+	cancel context.CancelFunc
+	group  errgroup.Group
+}
+
+// start runs a part until stop is called. When it ends before, with or without
+// an error, the server is told to end.
+func start(fail context.CancelCauseFunc, name string, run func(context.Context) error) *part {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &part{cancel: cancel}
+	p.group.Go(func() error { // awaited by stop
+		err := run(ctx)
+		switch {
+		case err != nil:
+			fail(fmt.Errorf("%s: %w", name, err))
+		case ctx.Err() == nil:
+			fail(fmt.Errorf("%s ended early", name))
+		}
+		return nil
+	})
+	return p
+}
+
+// stop ends the part and waits for it.
+func (p *part) stop() {
+	p.cancel()
+	p.group.Wait() // its error has been passed on
+}
+
+// Close releases the ports and the store. It is called by Run.
+func (s *Server) Close() error {
+	for _, l := range []net.Listener{s.public, s.internal, s.admin} {
+		if l != nil {
+			l.Close() // closed by its http.Server already, if that ran
+		}
+	}
+	return s.eng.Close()
+}
+
+// listen opens the ports.
+func (s *Server) listen() (err error) {
+	if s.public, err = listenPublic(s.cfg); err != nil {
+		return err
+	}
+	if s.cfg.InternalListen != "" {
+		if s.internal, err = net.Listen("tcp", s.cfg.InternalListen); err != nil {
+			return fmt.Errorf("internal_listen: %w", err)
+		}
+	}
+	s.admin, err = listenAdmin(filepath.Join(s.cfg.Data, adminSocket))
+	return err
+}
