@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/line-frontdesk/frontdesk/bots/parrot"
+	"github.com/line-frontdesk/frontdesk"
 	"github.com/line-frontdesk/frontdesk/linesim"
 	"github.com/line-frontdesk/frontdesk/server"
 )
@@ -63,7 +63,7 @@ func runChild(env string) {
 		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Handler: server.Handling{BackoffMin: 50 * time.Millisecond},
 		Channel: []server.Channel{{Name: "main", Secrets: []string{child.Secret}, AccessToken: child.Token}},
-	}, parrot.New())
+	}, counter())
 	if err != nil {
 		panic(err)
 	}
@@ -71,6 +71,40 @@ func runChild(env string) {
 	if err := srv.Run(ctx); err != nil {
 		panic(err)
 	}
+}
+
+// partsOf returns how many messages answer the nth text: more than fit a
+// reply, now and then, so that some are pushed.
+func partsOf(n int) int {
+	if n%4 == 0 {
+		return 7
+	}
+	return 1
+}
+
+// counter is a bot that greets, and answers the nth text with numbers that
+// tell what they answer.
+func counter() frontdesk.Handler {
+	mux := frontdesk.NewMux()
+	mux.Event(frontdesk.TypeFollow, func(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+		return d.Send(frontdesk.Text("hello"))
+	})
+	mux.Text("", func(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+		n, err := strconv.Atoi(ev.Message.Text)
+		if err != nil {
+			return frontdesk.Drop(err)
+		}
+		if _, err := d.Profile(ctx, ev.Source.UserID); err != nil {
+			return err
+		}
+		for part := range partsOf(n) {
+			if err := d.Send(frontdesk.Text(strconv.Itoa(10*n + part))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return mux
 }
 
 // child is a running server.
@@ -238,7 +272,7 @@ func typeUntil(t *testing.T, sim *linesim.Simulator, user string, stop *atomic.B
 
 // killReport is what the phones show, beside what the webhooks were answered.
 type killReport struct {
-	Events, Answered200, Answers, Lost, Doubled, OutOfOrder int
+	Events, Answered200, Answers, Pushed, Lost, Doubled, OutOfOrder int
 }
 
 // compare waits until all that was promised is on the phones, and a moment
@@ -277,37 +311,37 @@ func (r *killReport) add(t *testing.T, sim *linesim.Simulator, user string, take
 	if err != nil {
 		t.Fatal(err)
 	}
-	answers := map[string]int{}
+	answers := map[int]int{}
 	last := 0
 	for _, m := range messages {
-		text := textOf(t, m)
-		if m.From != linesim.FromBot || !strings.Contains(text, "“") {
+		n, err := strconv.Atoi(textOf(t, m))
+		if m.From != linesim.FromBot || err != nil {
 			continue // typed by the user, or the greeting
 		}
-		said := strings.Trim(text[strings.Index(text, "“"):], "“”")
-		n, err := strconv.Atoi(said)
-		if err != nil {
-			t.Fatalf("answer %q", text)
-		}
-		answers[said]++
+		answers[n]++
 		r.Answers++
 		if n < last {
 			r.OutOfOrder++
 		}
+		if m.Via == linesim.ViaPush {
+			r.Pushed++
+		}
 		last = n
 	}
 	for _, m := range messages {
-		if m.From != linesim.FromUser {
+		n, err := strconv.Atoi(textOf(t, m))
+		if m.From != linesim.FromUser || err != nil {
 			continue
 		}
 		r.Events++
-		n := answers[textOf(t, m)]
-		if n > 1 {
-			r.Doubled++
-		}
 		if taken[m.WebhookEventID] {
 			r.Answered200++
-			if n == 0 {
+		}
+		for part := range partsOf(n) {
+			switch got := answers[10*n+part]; {
+			case got > 1:
+				r.Doubled++
+			case got == 0 && (taken[m.WebhookEventID] || answers[10*n] > 0):
 				r.Lost++
 			}
 		}
