@@ -62,9 +62,9 @@ func (s *Simulator) answeredLocked(ids []string, out outcome, at time.Time, took
 	step := Step{At: at.UTC(), Note: out.detail}
 	ms := strconv.FormatInt(took.Milliseconds(), 10)
 	if out.status != 0 {
-		step.Step = "answered " + strconv.Itoa(out.status) + " (" + ms + " ms)"
+		step.Step = "LINE got " + strconv.Itoa(out.status) + " (" + ms + " ms)"
 	} else {
-		step.Step = "not answered: " + out.reason + " (" + ms + " ms)"
+		step.Step = "LINE got no answer: " + out.reason + " (" + ms + " ms)"
 	}
 	for _, id := range ids {
 		if t, ok := s.events.get(id); ok {

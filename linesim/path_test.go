@@ -37,7 +37,7 @@ func TestEventPathMerges(t *testing.T) {
 	for _, s := range gjson.Get(answer.body, "steps.#.step").Array() {
 		got = append(got, s.Str)
 	}
-	want := []string{"received", "sent by LINE", "on the phone", `answered 200 \(\d+ ms\)`, "on the phone", "sent"}
+	want := []string{"received", "sent by LINE", "on the phone", `LINE got 200 \(\d+ ms\)`, "on the phone", "sent"}
 	if len(got) != len(want) {
 		t.Fatalf("steps %q, want %q", got, want)
 	}

@@ -140,14 +140,14 @@ func (l *loader) environment() (map[string]value, map[string]any) {
 	}
 	layer := map[string]value{}
 	for _, name := range sortedKeys(l.env) {
-		if !strings.HasPrefix(name, envPrefix) || name == envConfig || slices.Contains(l.src.OtherEnv, name) {
-			continue
-		}
-		if key, ok := keys[name]; ok {
+		key, known := keys[name]
+		switch {
+		case known && l.env[name] != "": // an empty variable is one that is not set
 			layer[key] = value{l.env[name], name}
-			continue
+		case known, name == envConfig, !strings.HasPrefix(name, envPrefix), slices.Contains(l.src.OtherEnv, name):
+		default:
+			l.fault(name, "unknown variable%s", suggest(name, sortedKeys(keys)))
 		}
-		l.fault(name, "unknown variable%s", suggest(name, sortedKeys(keys)))
 	}
 	return layer, nil
 }

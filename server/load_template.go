@@ -14,6 +14,7 @@ const templateWidth = 100
 func ConfigTemplate(extra ...Setting) string {
 	var b strings.Builder
 	b.WriteString("# Configuration of Frontdesk. Every key may be left out; what follows are the defaults.\n" +
+		"# Zero means the default as well. Durations are as 20s, 5m, 12h or 7d, sizes as 512MiB or 1GiB.\n" +
 		"# A key can also be set by its variable or its flag, which win over the file:\n" +
 		"# handler.timeout is FRONTDESK_HANDLER_TIMEOUT and --handler-timeout.\n")
 	section := ""

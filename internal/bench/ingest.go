@@ -43,7 +43,7 @@ func Ingest(ctx context.Context, w io.Writer, opt Options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, part := range []func(context.Context, io.Writer, Options, string) error{answers, together, paced, backlog} {
+	for _, part := range []func(context.Context, io.Writer, Options, string) error{answers, together, paced, stuck, backlog} {
 		if err := part(ctx, w, opt, dir); err != nil {
 			return err
 		}
@@ -186,7 +186,7 @@ type running struct {
 func startServer(data string, h frontdesk.Handler) (*running, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	srv, err := server.New(ctx, server.Config{
-		Listen: "127.0.0.1:0", Data: data, Inbox: server.Store{MaxBytes: 16 << 30},
+		Listen: "127.0.0.1:0", Data: data, Drain: time.Second, Inbox: server.Store{MaxBytes: 16 << 30},
 		LINE:    server.LINE{API: "http://127.0.0.1:1"}, // nothing is sent
 		Channel: []server.Channel{{Name: "main", Secrets: []string{secret}, AccessToken: "none"}},
 	}, h)
@@ -225,22 +225,44 @@ func together(ctx context.Context, w io.Writer, opt Options, dir string) error {
 	return nil
 }
 
+// perSecond is a load that leaves the server idle most of the time.
+const perSecond = 500
+
 // paced measures how soon an event is handled on a quiet server.
 func paced(ctx context.Context, w io.Writer, opt Options, dir string) error {
+	h := &waits{}
+	return pacedWith(ctx, w, opt, dir, fmt.Sprintf("Accept → handler at %d/s", perSecond), h, h)
+}
+
+// stuck measures the same while the handlers of some users hang or fail.
+func stuck(ctx context.Context, w io.Writer, opt Options, dir string) error {
+	h := &waits{}
+	troubled := frontdesk.HandlerFunc(func(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+		switch user := ev.Source.UserID; user[len(user)-2:] { // 39 users of 10,000 each
+		case "00":
+			<-ctx.Done()
+			return ctx.Err()
+		case "01":
+			return errors.New("fails")
+		}
+		return h.Handle(ctx, d, ev)
+	})
+	return pacedWith(ctx, w, opt, dir, "The same, 1 user in 256 hanging and 1 failing, for the others", troubled, h)
+}
+
+func pacedWith(ctx context.Context, w io.Writer, opt Options, dir, title string, handler frontdesk.Handler, h *waits) error {
 	data := filepath.Join(dir, "paced")
 	defer os.RemoveAll(data)
-	h := &waits{}
-	r, err := startServer(data, h)
+	r, err := startServer(data, handler)
 	if err != nil {
 		return err
 	}
-	const perSecond = 500
 	_, err = load(ctx, r.srv.Addr().String(), 16, max(opt.Duration, 5*time.Second), perSecond)
 	p50, p99, longest := h.percentiles()
 	if err := errors.Join(err, r.stop()); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "Accept → handler at %d/s: p50 %v, p99 %v, max %v\n", perSecond,
+	fmt.Fprintf(w, "%s: p50 %v, p99 %v, max %v\n", title,
 		p50.Round(time.Microsecond), p99.Round(time.Microsecond), longest.Round(time.Microsecond))
 	return nil
 }

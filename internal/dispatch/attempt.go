@@ -20,8 +20,12 @@ const (
 	storeRetryMax = 2 * time.Second
 )
 
-// errInterrupted ends an attempt that says nothing about its event.
-var errInterrupted = errors.New("interrupted")
+var (
+	// errInterrupted ends an attempt that says nothing about its event.
+	errInterrupted = errors.New("interrupted")
+	// errWaits ends an attempt before it began: another event goes first.
+	errWaits = errors.New("waits for another event")
+)
 
 // work handles the first event of a conversation. It reports whether the
 // conversation can go on at once.
@@ -32,6 +36,9 @@ func (d *Dispatcher) work(ctx context.Context, c *conversation) (again bool) {
 		more := c.finish()
 		t.appending.end() // after the mark above, so that no checkpoint misses both
 		return more
+	}
+	if errors.Is(err, errWaits) {
+		return false // suspects submits the conversation
 	}
 	if errors.Is(err, errInterrupted) {
 		if ctx.Err() == nil {
@@ -94,13 +101,11 @@ func (d *Dispatcher) handle(ctx context.Context, c *conversation, t *task) error
 	if err != nil {
 		return d.bury(ctx, &stored, t, err.Error())
 	}
-	if t.Crashes > 0 {
-		select {
-		case d.suspect <- struct{}{}:
-			defer func() { <-d.suspect }()
-		case <-ctx.Done():
-			return errInterrupted
+	if t.Crashes >= suspectCrashes {
+		if !d.suspects.enter(c) {
+			return errWaits
 		}
+		defer d.suspects.leave(d.pool.submit)()
 	}
 	ev.Channel, ev.Accepted, ev.Attempt = stored.Channel, stored.Accepted, t.Attempts+1
 	return d.conclude(ctx, c, t, &stored, ev)
@@ -182,25 +187,59 @@ func (d *Dispatcher) complete(ctx context.Context, t *task, stored *engine.Event
 			At: time.Now(), Sends: sends,
 		}
 		t.appending = d.appends.begin()
-		err := d.untilStored(ctx, func(context.Context) error {
-			_, last, err := d.eng.Outbox.Append(entry)
-			if err == nil {
-				d.appends.stored(last)
-			}
-			return err
-		})
+		err := d.appendOnce(ctx, entry, t.appending.tail)
 		if errors.Is(err, engine.ErrTooLarge) {
 			return d.bury(ctx, stored, t, "its messages are too large to store together")
 		}
 		if err != nil {
-			t.appending.end()
-			t.appending = nil
-			return err
+			return err // the append stays begun: it may have been stored
 		}
 		d.cfg.Trace(stored.ID, StepOutbox, time.Now())
 	}
 	d.cfg.Metrics.handled(stored.Channel, "done")
 	return nil
+}
+
+// appendOnce stores an entry once, behind a place in the outbox. When the store
+// did not say whether it took the entry, it looks before it tries again.
+func (d *Dispatcher) appendOnce(ctx context.Context, entry *engine.Entry, behind engine.Pos) error {
+	unsure := false
+	return d.untilStored(ctx, func(ctx context.Context) error {
+		if unsure {
+			if found, err := d.find(ctx, entry.ID, behind); found || err != nil {
+				return err
+			}
+		}
+		_, last, err := d.eng.Outbox.Append(entry)
+		if err == nil {
+			d.appends.stored(last)
+		}
+		unsure = err != nil
+		return err
+	})
+}
+
+// find reports whether the outbox holds an entry, however late the store took
+// it: a note that is about nothing is appended first, and what was appended
+// earlier stands before it or nowhere.
+func (d *Dispatcher) find(ctx context.Context, id string, from engine.Pos) (found bool, err error) {
+	note := &engine.Settled{CallID: engine.CallID{Entry: id, Send: -1}, At: time.Now()}
+	if _, _, err := d.eng.Outbox.Append(note); err != nil {
+		return false, err
+	}
+	err = d.eng.Outbox.Scan(ctx, from, func(b engine.Batch) bool {
+		for pos, rec := range b.Records() {
+			if !engine.IsEntry(rec) {
+				continue
+			}
+			if v, err := engine.ParseOutbox(rec); err == nil && v.(*engine.Entry).ID == id {
+				d.appends.stored(pos)
+				found = true
+			}
+		}
+		return !found
+	})
+	return found, err
 }
 
 // bury makes a dead letter of an event.

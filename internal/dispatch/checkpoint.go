@@ -26,6 +26,7 @@ func checkpointKey(shard int) string { return fmt.Sprintf("checkpoint.inbox.%02d
 // recovery is where a start begins to read.
 type recovery struct {
 	floor   engine.Pos // in the inbox: the lowest of all shards
+	end     engine.Pos // of the inbox; what stands before it may be done already
 	indexed engine.Pos // IDs of events at or behind it are read before any event is handled
 }
 
@@ -33,6 +34,10 @@ type recovery struct {
 // IDs of recent events.
 func (d *Dispatcher) recover(ctx context.Context) (recovery, error) {
 	var r recovery
+	var err error
+	if r.end, err = d.eng.Inbox.End(ctx); err != nil {
+		return r, err
+	}
 	outboxEnd, err := d.eng.Outbox.End(ctx)
 	if err != nil {
 		return r, err
@@ -51,7 +56,11 @@ func (d *Dispatcher) recover(ctx context.Context) (recovery, error) {
 		r.floor = min(r.floor, cp.Floor)
 		fromOutbox = min(fromOutbox, cp.Outbox)
 	}
-	d.appends = newAppendTracker(outboxEnd)
+	// Until all that the last process left is read, checkpoints have to name
+	// the entries by which it is known to be done.
+	d.appends = newAppendTracker(fromOutbox)
+	d.unread = d.appends.begin()
+	d.appends.stored(outboxEnd)
 	d.read.Store(uint64(r.floor))
 	d.floor.Store(uint64(r.floor))
 	d.outbox.Store(uint64(fromOutbox))
@@ -113,7 +122,7 @@ func (d *Dispatcher) blame(ctx context.Context) error {
 			}
 		}
 	}
-	d.lg.Warn("the last process ended while events were handled; they are tried again one at a time", "events", len(d.running.left))
+	d.lg.Warn("the last process ended while events were handled; they are tried again", "events", len(d.running.left))
 	for i, sh := range d.shards {
 		cp := checkpoint{Floor: sh.floor, Done: sh.restore, Tries: sh.tries, Outbox: engine.Pos(d.outbox.Load())}
 		if err := d.store(ctx, i, cp); err != nil {
@@ -157,7 +166,7 @@ func (d *Dispatcher) writeCheckpoints(ctx context.Context) {
 }
 
 // checkpoint stores the state of all shards that changed.
-func (d *Dispatcher) checkpoint(ctx context.Context) error {
+func (d *Dispatcher) checkpoint(ctx context.Context) (err error) {
 	if d.appends == nil {
 		return nil // the recovery did not come so far
 	}
@@ -178,6 +187,11 @@ func (d *Dispatcher) checkpoint(ctx context.Context) error {
 	if len(changed) == 0 {
 		return nil
 	}
+	defer func() {
+		if err != nil {
+			d.touch(changed) // so that the next one is not left out
+		}
+	}()
 	// A checkpoint must not name places that a power loss could take back.
 	if err := d.eng.Flush(); err != nil {
 		return err
@@ -190,6 +204,15 @@ func (d *Dispatcher) checkpoint(ctx context.Context) error {
 	d.floor.Store(uint64(lowest))
 	d.outbox.Store(uint64(outbox))
 	return nil
+}
+
+// touch marks shards whose snapshot was not stored.
+func (d *Dispatcher) touch(shards map[int]checkpoint) {
+	for i := range shards {
+		d.shards[i].mu.Lock()
+		d.shards[i].changed = true
+		d.shards[i].mu.Unlock()
+	}
 }
 
 func (d *Dispatcher) store(ctx context.Context, shard int, cp checkpoint) error {
@@ -214,17 +237,27 @@ func (sh *shard) snapshot(read engine.Pos) (checkpoint, bool) {
 		cp.Floor = sh.tasks[0].pos
 		cp.Done = doneSpans(sh.tasks)
 	}
-	for _, t := range sh.tasks {
-		if !t.done && t.tries != (tries{}) {
-			if cp.Tries == nil {
-				cp.Tries = map[engine.Pos]tries{}
-			}
-			cp.Tries[t.pos] = t.tries
-		}
-	}
+	cp.Tries = sh.countTries(read)
 	dirty := cp.Floor != sh.floor || sh.changed
 	sh.floor, sh.changed = cp.Floor, false
 	return cp, dirty
+}
+
+// countTries returns the tries of the events that are not done, among them
+// those of the last checkpoint that were not read yet; the caller holds mu.
+func (sh *shard) countTries(read engine.Pos) map[engine.Pos]tries {
+	all := map[engine.Pos]tries{}
+	for pos, t := range sh.tries {
+		if pos >= read {
+			all[pos] = t
+		}
+	}
+	for _, t := range sh.tasks {
+		if !t.done && t.tries != (tries{}) {
+			all[t.pos] = t.tries
+		}
+	}
+	return all
 }
 
 // appendTracker knows from where in the outbox on stand the entries of events

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/line-frontdesk/frontdesk"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
@@ -14,6 +15,11 @@ import (
 
 // modeStandby is LINE's word for a channel that another module answers.
 const modeStandby = "standby"
+
+// redeliveredTokenLife is how long after its event a reply token can work when
+// the event is delivered again: LINE says 20 minutes, less what clocks may
+// differ. Source: Messaging API reference, Reply token.
+const redeliveredTokenLife = 19 * time.Minute
 
 // desk gathers what a handler sends. It serves one attempt.
 type desk struct {
@@ -49,6 +55,9 @@ func (k *desk) add(to string, msgs []frontdesk.Message) error {
 	if k.ev.Mode == modeStandby {
 		return frontdesk.ErrStandby
 	}
+	if len(msgs) == 0 {
+		return nil // LINE takes no call without a message
+	}
 	encoded, err := line.EncodeMessages(msgs...)
 	if err != nil {
 		return err
@@ -81,11 +90,16 @@ func (k *desk) gather(to string, encoded []json.RawMessage) {
 		}
 	}
 	send := engine.Send{To: to, Messages: encoded}
-	if to == k.ev.Conversation && k.ev.ReplyToken != "" {
+	if to == k.ev.Conversation && k.ev.ReplyToken != "" && !k.tokenTooOld() {
 		send.ReplyToken = k.ev.ReplyToken
 		send.ReplyUntil = k.ev.Accepted.Add(k.d.cfg.ReplyLife)
 	}
 	k.sends = append(k.sends, send)
+}
+
+// tokenTooOld reports whether a redelivered event came too late for its token.
+func (k *desk) tokenTooOld() bool {
+	return k.ev.Redelivered && k.ev.Accepted.Sub(k.ev.Timestamp) > redeliveredTokenLife
 }
 
 // close ends the desk and returns what was gathered.

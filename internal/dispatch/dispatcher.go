@@ -94,11 +94,12 @@ type Dispatcher struct {
 	appends *appendTracker
 	index   *idIndex
 
-	read      atomic.Uint64 // engine.Pos behind the last event that was read
-	floor     atomic.Uint64 // engine.Pos: lowest stored checkpoint
-	outbox    atomic.Uint64 // engine.Pos: lowest place in the outbox that a restart needs
-	completed map[string]struct{}
-	suspect   chan struct{} // holds one: the right to handle an event that may kill the process
+	read      atomic.Uint64       // engine.Pos behind the last event that was read
+	floor     atomic.Uint64       // engine.Pos: lowest stored checkpoint
+	outbox    atomic.Uint64       // engine.Pos: lowest place in the outbox that a restart needs
+	completed map[string]struct{} // what the last process left in the outbox, until unread is nil
+	unread    *generation         // stands for what the last process left in the inbox; nil once it is read
+	suspects  suspects
 }
 
 // New returns a dispatcher that has not read anything yet.
@@ -106,9 +107,8 @@ func New(cfg Config) (*Dispatcher, error) {
 	cfg.setDefaults()
 	d := &Dispatcher{
 		cfg: cfg, eng: cfg.Engine, lg: cfg.Logger,
-		cache:   engine.NewCache(cfg.Engine.Inbox, cacheBytes),
-		suspect: make(chan struct{}, 1),
-		index:   newIDIndex(),
+		cache: engine.NewCache(cfg.Engine.Inbox, cacheBytes),
+		index: newIDIndex(),
 	}
 	d.pool = newPool(cfg.MaxConcurrent)
 	for i := range d.shards {
@@ -129,6 +129,9 @@ func New(cfg Config) (*Dispatcher, error) {
 func (d *Dispatcher) Run(ctx context.Context) error {
 	defer d.running.close()
 	recovery, err := d.recover(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("dispatcher: recover: %w", err)
 	}
@@ -177,6 +180,7 @@ func (d *Dispatcher) drain(cancel context.CancelCauseFunc) {
 
 // follow reads the inbox and queues what is to be handled.
 func (d *Dispatcher) follow(ctx context.Context, r recovery) error {
+	d.caughtUp(r)
 	err := d.eng.Inbox.Follow(ctx, r.floor, func(b engine.Batch) error {
 		d.cache.Add(b)
 		for pos, rec := range b.Records() {
@@ -189,12 +193,22 @@ func (d *Dispatcher) follow(ctx context.Context, r recovery) error {
 			d.arrive(pos, &ev)
 		}
 		d.read.Store(uint64(engine.After(b)))
+		d.caughtUp(r)
 		return nil
 	})
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
+}
+
+// caughtUp lets go of what the outbox told of the last process, once all that
+// it left has been read.
+func (d *Dispatcher) caughtUp(r recovery) {
+	if d.unread != nil && engine.Pos(d.read.Load()) >= r.end {
+		d.unread.end()
+		d.unread, d.completed = nil, nil
+	}
 }
 
 // arrive files one event: done already, a duplicate, or to be handled.

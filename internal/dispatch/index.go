@@ -30,6 +30,7 @@ type idIndex struct {
 	mu     sync.RWMutex
 	first  map[eventID]engine.Pos
 	cuts   []cut         // trims whose IDs are still remembered
+	begins uint64        // the first sequence that the inbox holds
 	loaded chan struct{} // closed when all IDs that were stored before the start are known
 }
 
@@ -122,7 +123,10 @@ func (x *idIndex) addBatch(b engine.Batch) {
 func (x *idIndex) trimmed(before uint64, now time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.cuts = append(x.cuts, cut{before, now})
+	if before > x.begins {
+		x.begins = before
+		x.cuts = append(x.cuts, cut{before, now})
+	}
 	over := len(x.first) > maxForgotten && x.forgottenLocked() > maxForgotten
 	var forget uint64
 	for len(x.cuts) > 0 && (over || now.Sub(x.cuts[0].at) >= rememberFor) {
@@ -141,9 +145,8 @@ func (x *idIndex) trimmed(before uint64, now time.Time) {
 
 // forgottenLocked counts the IDs whose events the inbox gave up.
 func (x *idIndex) forgottenLocked() (n int) {
-	before := x.cuts[len(x.cuts)-1].before
 	for _, pos := range x.first {
-		if pos.Seq() < before {
+		if pos.Seq() < x.begins {
 			n++
 		}
 	}

@@ -91,7 +91,11 @@ func (r *runningFile) write(slot int, pos engine.Pos) {
 	_, _ = r.file.WriteAt(b[:], int64(slot)*slotSize)
 }
 
-// close empties the file: an orderly end blames nobody.
+// close empties the file: an orderly end blames nobody. What an earlier process
+// left stays until it is in a checkpoint.
 func (r *runningFile) close() error {
+	if len(r.left) > 0 {
+		return r.file.Close()
+	}
 	return errors.Join(r.file.Truncate(0), r.file.Close())
 }

@@ -5,6 +5,11 @@ import "sync"
 // barrier is a group commit for everything in the data folder: those who wait
 // while one flush is under way share the next one.
 //
+// A flush that failed may have dropped what it could not write, and the kernel
+// tells of that once. What is written behind such a hole would not be found
+// after a power loss, so nothing counts as durable from then on: every later
+// call gets the same error until the store is opened again.
+//
 // Methods may be called concurrently. Its queue is as long as there are
 // waiting callers, each of which holds one place.
 type barrier struct {
@@ -12,6 +17,7 @@ type barrier struct {
 
 	mu      sync.Mutex
 	waiting []func(error)
+	failed  error // of the first flush that failed
 	closed  bool
 	wake    chan struct{} // holds one: somebody waits
 	done    chan struct{} // closed when run has returned
@@ -52,17 +58,36 @@ func (b *barrier) run() {
 	defer close(b.done)
 	for range b.wake {
 		b.mu.Lock()
-		waiting := b.waiting
+		waiting, err := b.waiting, b.failed
 		b.waiting = nil
 		b.mu.Unlock()
 		if len(waiting) == 0 {
 			continue
 		}
-		err := b.sync()
+		if err == nil {
+			err = b.flush()
+		}
 		for _, f := range waiting {
 			f(err)
 		}
 	}
+}
+
+func (b *barrier) flush() error {
+	err := b.sync()
+	if err != nil {
+		b.mu.Lock()
+		b.failed = err
+		b.mu.Unlock()
+	}
+	return err
+}
+
+// err returns the error of a flush that failed, which is final.
+func (b *barrier) err() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failed
 }
 
 // close serves those who wait and ends the goroutine.

@@ -20,7 +20,10 @@ const (
 	// last block next to an index that does not match it once made it grow
 	// without end; a full store of the default size needs a tenth of this.
 	startMemoryLimit = 4 << 30
-	startCheckEvery  = 20 * time.Millisecond
+	// maxStore bounds nothing: each stream has its own limit. The sum of those
+	// would refuse to open a store whose limits were larger the last time.
+	maxStore        = 1 << 60
+	startCheckEvery = 20 * time.Millisecond
 )
 
 // startServer starts JetStream on the data folder without an open port. On
@@ -37,7 +40,7 @@ func startServer(ctx context.Context, cfg Config, syncAlways bool) (*server.Serv
 		StoreDir:               cfg.Dir,
 		SyncAlways:             syncAlways,
 		JetStreamMaxMemory:     64 << 20,
-		JetStreamMaxStore:      cfg.InboxMaxBytes + cfg.OutboxMaxBytes + deadMaxBytes + 2*bucketMaxBytes,
+		JetStreamMaxStore:      maxStore,
 		MaxPayload:             maxPayload,
 		MaxPending:             256 << 20,
 		NoSigs:                 true,
@@ -52,7 +55,7 @@ func startServer(ctx context.Context, cfg Config, syncAlways bool) (*server.Serv
 		defer close(started)
 		srv.Start()
 	}()
-	if err := awaitStart(ctx, cfg, started); err != nil {
+	if err := awaitStart(ctx, cfg, started, memoryInUse); err != nil {
 		return nil, err
 	}
 	if !srv.ReadyForConnections(cfg.StartLimit) || !srv.JetStreamEnabled() {
@@ -62,13 +65,14 @@ func startServer(ctx context.Context, cfg Config, syncAlways bool) (*server.Serv
 	return srv, nil
 }
 
-// awaitStart waits for the recovery within its limits of time and memory.
-func awaitStart(ctx context.Context, cfg Config, started <-chan struct{}) error {
+// awaitStart waits for the recovery within its limits of time and memory, the
+// latter in bytes.
+func awaitStart(ctx context.Context, cfg Config, started <-chan struct{}, memory func() int64) error {
 	ctx, cancel := context.WithTimeout(ctx, cfg.StartLimit)
 	defer cancel()
 	check := time.NewTicker(startCheckEvery)
 	defer check.Stop()
-	before := memoryInUse()
+	before := memory()
 	for {
 		select {
 		case <-started:
@@ -77,7 +81,7 @@ func awaitStart(ctx context.Context, cfg Config, started <-chan struct{}) error 
 			return fmt.Errorf("embedded store in %s did not recover within %v; start again to rebuild its indexes, or restore a backup",
 				cfg.Dir, cfg.StartLimit)
 		case <-check.C:
-			if grown := memoryInUse() - before; grown > startMemoryLimit {
+			if grown := memory() - before; grown > startMemoryLimit {
 				return fmt.Errorf("embedded store in %s took %d MiB to recover, which means damaged data; start again to rebuild its indexes, or restore a backup",
 					cfg.Dir, grown>>20)
 			}
@@ -97,7 +101,7 @@ func memoryInUse() int64 {
 func dropStaleIndexes(dir string) error {
 	err := os.Remove(filepath.Join(dir, cleanMark))
 	if err == nil {
-		return nil
+		return syncFolder(dir) // or a power loss could bring the mark back, beside an index of this run
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -112,6 +116,15 @@ func dropStaleIndexes(dir string) error {
 		}
 	}
 	return nil
+}
+
+// syncFolder makes the names in a folder durable.
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // serverLog passes the embedded server's warnings on. Its notices tell of

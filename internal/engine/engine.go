@@ -184,8 +184,12 @@ func (e *Engine) Dir() string { return e.dir }
 // Embedded reports whether the store is in this process.
 func (e *Engine) Embedded() bool { return e.srv != nil }
 
-// Healthy returns an error when the store cannot be reached.
+// Healthy returns an error when the store cannot be reached, or when a flush
+// to disk has failed: then nothing is stored until it is opened again.
 func (e *Engine) Healthy() error {
+	if e.barrier != nil && e.barrier.err() != nil {
+		return e.barrier.err()
+	}
 	if !e.conn.IsConnected() {
 		return fmt.Errorf("NATS connection is %s", e.conn.Status())
 	}

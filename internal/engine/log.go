@@ -100,8 +100,9 @@ func (o opener) log(ctx context.Context, name string, maxBytes int64) (*Log, err
 
 // Append stores records, in order and next to each other where they fit one
 // message, and returns the places of the first and the last when all are
-// durable. On error none or some may have been stored: ErrTooLarge and
-// ErrBusy mean none, ErrFull means that Trim has to make room first.
+// durable. ErrTooLarge means that none was stored, ErrFull that Trim has to
+// make room first. On any other error, ErrBusy too, none, some or all may have
+// been stored, or may be yet: who appends again must be ready for both.
 // Records are encoded before Append waits; it keeps none of them.
 func (l *Log) Append(records ...encoding.BinaryAppender) (first, last Pos, err error) {
 	if len(records) == 0 {

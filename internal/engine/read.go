@@ -16,6 +16,9 @@ func lowerSubject(stream string) string { return strings.ToLower(stream) }
 // for; with chunkBytes it bounds a reader's memory to 16 MiB in common use.
 const readAhead = 128
 
+// forgetTimeout bounds telling the store that a reader has ended.
+const forgetTimeout = time.Second
+
 // Follow calls fn for every batch that holds a record at or after from, in
 // order, and then for every batch that is appended, until ctx ends or fn
 // errs; it returns that error. fn sees batches before they are durable.
@@ -45,6 +48,7 @@ func (l *Log) follow(ctx context.Context, from Pos, fn func(Batch) error) (Pos, 
 	if err != nil {
 		return from, ctx.Err()
 	}
+	defer l.forget(ctx, cons)
 	msgs, err := cons.Messages(jetstream.PullMaxMessages(readAhead))
 	if err != nil {
 		return from, ctx.Err()
@@ -65,6 +69,17 @@ func (l *Log) follow(ctx context.Context, from Pos, fn func(Batch) error) (Pos, 
 		}
 		from = newPos(b.Seq+1, 0)
 	}
+}
+
+// forget removes a reader's consumer, which the store would keep for minutes.
+func (l *Log) forget(ctx context.Context, cons jetstream.Consumer) {
+	info := cons.CachedInfo()
+	if info == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
+	defer cancel()
+	_ = l.stream.DeleteConsumer(ctx, info.Name) // the store does it in the end
 }
 
 func toBatch(msg jetstream.Msg) (Batch, error) {

@@ -23,8 +23,10 @@ type TrimRule struct {
 }
 
 // Trim takes away what is done and either older than the rule keeps it or in
-// the way of new records: oldest first, whole messages. It returns the first
-// sequence that is left.
+// the way of new records: oldest first, whole messages. The newest message
+// always stays, because the server would know the sequence to go on with from
+// nothing but a note that a power loss can take, and readers who had seen more
+// would skip what came then. It returns the first sequence that is left.
 func (l *Log) Trim(ctx context.Context, rule TrimRule, now time.Time) (first uint64, err error) {
 	st, err := l.State(ctx)
 	if err != nil || st.Messages == 0 {
@@ -35,9 +37,14 @@ func (l *Log) Trim(ctx context.Context, rule TrimRule, now time.Time) (first uin
 		return st.First, err
 	}
 	cut := max(upTo.Seq(), st.First+l.surplus(st))
-	cut = min(cut, rule.Floor.Seq())
+	cut = min(cut, rule.Floor.Seq(), st.Last)
 	if cut <= st.First {
 		return st.First, nil
+	}
+	if l.barrier != nil { // nothing goes before that which makes it needless is on disk
+		if err := l.barrier.wait(); err != nil {
+			return st.First, fmt.Errorf("trim %s: %w", l.name, err)
+		}
 	}
 	if err := l.stream.Purge(ctx, jetstream.WithPurgeSequence(cut)); err != nil {
 		return st.First, fmt.Errorf("trim %s: %w", l.name, err)

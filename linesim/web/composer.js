@@ -15,6 +15,8 @@ const DRAFTS_KEPT = 100;
 
 /** The lower end of the phone: text, stickers, media, quick replies, and what a tap on a bot's button does. */
 export class Composer extends Part {
+  /** Enter was pressed for a new line, not to send. Some drivers insert one although the key was taken. */
+  #newLine = false;
   #text = /** @type {HTMLTextAreaElement} */ (byId("composer-text"));
   #send = /** @type {HTMLButtonElement} */ (byId("composer-send"));
   #error = byId("composer-error");
@@ -39,6 +41,9 @@ export class Composer extends Part {
       void this.#sendText(this.#text.value, true);
     });
     this.#text.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#text.addEventListener("beforeinput", (event) => {
+      if (event.inputType === "insertLineBreak" && !this.#newLine) event.preventDefault();
+    });
     this.#text.addEventListener("input", () => this.#resize());
     this.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#closeMenus(true);
@@ -102,6 +107,7 @@ export class Composer extends Part {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
+    this.#newLine = event.key === "Enter" && event.shiftKey;
     // keyCode 229: Safari ends the composition before the Enter that ended it.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();

@@ -23,7 +23,7 @@ const FETCHES_MAX = 60;
 
 /** Steps that mean trouble, by what they say. */
 const TROUBLE =
-  /\b(not answered|not delivered|error|failed|refused|dead letter|timeout|timed out|answered [45]\d\d|[45]\d\d from LINE)\b/i;
+  /\b(got no answer|not delivered|error|failed|refused|dead letter|timeout|timed out|got [45]\d\d|[45]\d\d from LINE)\b/i;
 
 /** The panel that shows the way of the chosen event, step by step, and the records that belong to it. */
 export class Path extends Part {

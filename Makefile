@@ -1,0 +1,34 @@
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: help run test check staticcheck lint fuzz chaos bench
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
+
+run: ## all in one with the LINE simulator, on http://127.0.0.1:8080
+	go run ./cmd/frontdesk dev
+
+test: ## all tests, as in the README
+	go test ./...
+
+check: ## what a change must pass: format, vet, staticcheck, tests with the race detector
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
+	go vet ./...
+	@$(MAKE) -s staticcheck
+	go test -race ./...
+
+staticcheck: ## the analyser alone
+	go run $(STATICCHECK) ./...
+
+lint: ## the linters of .golangci.yml (slow to build the first time)
+	go run $(GOLANGCI) run
+
+fuzz: ## fuzz every parser of foreign bytes, FUZZTIME each (default 30s)
+	./scripts/fuzz $${FUZZTIME:-30s}
+
+chaos: ## kill the server 50 times under load, healthy and faulty LINE (2 minutes)
+	FRONTDESK_KILLS=50 go test ./server -run TestKill -count=1 -v -timeout 10m
+
+bench: ## durable webhooks per second beside references (4 minutes)
+	go run ./cmd/frontdesk bench ingest

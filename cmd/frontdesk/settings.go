@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/line-frontdesk/frontdesk"
+	"github.com/line-frontdesk/frontdesk/bots/parrot"
+	"github.com/line-frontdesk/frontdesk/server"
+)
+
+// ownSettings are the settings that the commands add to those of the server.
+type ownSettings struct {
+	bot, logLevel, logFormat string
+}
+
+// table returns the settings, which write into o.
+func (o *ownSettings) table(defaults ownSettings) []server.Setting {
+	return []server.Setting{
+		{Key: "bot", Arg: "NAME", Default: defaults.bot, Into: &o.bot,
+			Usage: "built-in bot of the channels that name none: " + strings.Join(botNames(), ", ")},
+		{Key: "log.level", Arg: "LEVEL", Default: defaults.logLevel, Into: &o.logLevel,
+			Usage: "least important lines that are logged: debug, info, warn or error"},
+		{Key: "log.format", Arg: "FORMAT", Default: defaults.logFormat, Into: &o.logFormat,
+			Usage: "form of log lines: text (key=value), json, or short for people"},
+	}
+}
+
+// botNames lists the built-in bots.
+func botNames() []string { return []string{"parrot"} }
+
+// newBot returns a built-in bot.
+func newBot(name string) (frontdesk.Handler, error) {
+	switch name {
+	case "parrot":
+		return parrot.New(), nil
+	case "":
+		return nil, fmt.Errorf("bot: none; choose one with --bot: %s", strings.Join(botNames(), ", "))
+	}
+	return nil, fmt.Errorf("bot: there is no %q built in, only %s; bots of your own are programs that call server.Run",
+		name, strings.Join(botNames(), ", "))
+}
+
+// newLogger returns the logger that the settings ask for.
+func (o *ownSettings) newLogger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return nil, fmt.Errorf("log.level: %q is not debug, info, warn or error", o.logLevel)
+	}
+	switch o.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})), nil
+	case "short":
+		return slog.New(newShortHandler(w, level)), nil
+	}
+	return nil, fmt.Errorf("log.format: %q is not text, json or short", o.logFormat)
+}

@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// startNATS starts a NATS server with JetStream on 127.0.0.1; port -1 is any.
+func startNATS(t *testing.T, port int, dir string) *server.Server {
+	t.Helper()
+	srv, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir,
+		JetStreamMaxStore: 16 << 30, NoSigs: true, NoLog: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Start()
+	t.Cleanup(func() { stopNATS(srv) })
+	if !srv.ReadyForConnections(20 * time.Second) {
+		t.Fatal("NATS server does not start")
+	}
+	return srv
+}
+
+func stopNATS(srv *server.Server) {
+	srv.Shutdown()
+	srv.WaitForShutdown()
+}
+
+func natsStreams(t *testing.T, url string) jetstream.JetStream {
+	t.Helper()
+	conn, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+func isNoStream(err error) bool { return errors.Is(err, jetstream.ErrStreamNotFound) }
+
+// TestServerLostAndBack takes an external server away and gives it back.
+func TestServerLostAndBack(t *testing.T) {
+	dir := t.TempDir()
+	srv := startNATS(t, -1, dir)
+	cfg := testConfig(t.TempDir())
+	cfg.NATSURL, cfg.AppendLimit = srv.ClientURL(), time.Second
+	e := mustOpen(t, cfg)
+	if e.Embedded() {
+		t.Fatal("embedded all the same")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+
+	seen := make(chan int, 1<<12)
+	followed := make(chan error, 1)
+	go func() { // ends with ctx
+		followed <- e.Inbox.Follow(ctx, 0, func(b Batch) error {
+			for p, rec := range b.Records() {
+				n, err := number(rec)
+				if err != nil {
+					return fmt.Errorf("at %v: %w", p, err)
+				}
+				seen <- n
+			}
+			return nil
+		})
+	}()
+	acknowledged := []int{}
+	for n := range 20 {
+		mustAppend(t, e.Inbox, content(n, 100))
+		acknowledged = append(acknowledged, n)
+	}
+
+	port := srv.Addr().(*net.TCPAddr).Port
+	stopNATS(srv)
+	testBusy(t, e)
+	if err := e.Healthy(); err == nil {
+		t.Error("healthy without a server")
+	}
+
+	startNATS(t, port, dir)
+	for n := 100; ; n++ {
+		_, _, err := tryAppend(e.Inbox, content(n, 100))
+		if err == nil {
+			acknowledged = append(acknowledged, n)
+			break
+		}
+		if !errors.Is(err, ErrBusy) || ctx.Err() != nil {
+			t.Fatalf("server is back: %v", err)
+		}
+	}
+	if err := e.Healthy(); err != nil {
+		t.Errorf("server is back: %v", err)
+	}
+	for n := 200; n < 220; n++ {
+		mustAppend(t, e.Inbox, content(n, 100))
+		acknowledged = append(acknowledged, n)
+	}
+	for next := 0; next < len(acknowledged); {
+		select {
+		case n := <-seen:
+			if n == acknowledged[next] {
+				next++
+			} else if n < 100 || n >= 200 && n != 1000 {
+				t.Fatalf("follow: got %d, want %d", n, acknowledged[next])
+			} // else one that was refused and stored all the same, as Append warns
+		case err := <-followed:
+			t.Fatalf("follow ended: %v", err)
+		}
+	}
+	cancel()
+	if err := <-followed; !errors.Is(err, context.Canceled) {
+		t.Errorf("follow: got %v, want %v", err, context.Canceled)
+	}
+}
+
+// testBusy appends while the store is away: every append fails with ErrBusy in
+// time, and what waits in memory is bounded.
+func testBusy(t *testing.T, e *Engine) {
+	t.Helper()
+	const appends, size = 60, 1000 << 10
+	rec := rawRecord(content(1000, size))
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	atOnce := 0
+	for range appends {
+		group.Go(func() {
+			start := time.Now()
+			_, _, err := e.Outbox.Append(rec)
+			took := time.Since(start)
+			if !errors.Is(err, ErrBusy) {
+				t.Errorf("got %v, want %v", err, ErrBusy)
+			}
+			if took > 10*time.Second {
+				t.Errorf("answered after %v", took)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if took < e.Outbox.limit/2 {
+				atOnce++
+			}
+		})
+	}
+	group.Wait()
+	if least := appends - 2*maxPending/size; atOnce < least {
+		t.Errorf("%d of %d appends of %d bytes were refused at once, want %d at least", atOnce, appends, size, least)
+	}
+}
