@@ -107,7 +107,7 @@ func (s *Server) internalHandler() http.Handler {
 func listenPublic(cfg Config) (net.Listener, error) {
 	var config *tls.Config
 	if cfg.TLS.Cert != "" {
-		cert := &certificate{files: cfg.TLS}
+		cert := &certificate{files: cfg.TLS, every: certificateCheck}
 		if _, err := cert.get(nil); err != nil {
 			return nil, err
 		}
@@ -130,6 +130,7 @@ func listenPublic(cfg Config) (net.Listener, error) {
 // certificate is a certificate in files that may be replaced.
 type certificate struct {
 	files TLS
+	every time.Duration // how often the files are looked at, at most
 
 	mu      sync.Mutex
 	loaded  *tls.Certificate
@@ -142,7 +143,7 @@ type certificate struct {
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.loaded != nil && time.Since(c.checked) < certificateCheck {
+	if c.loaded != nil && time.Since(c.checked) < c.every {
 		return c.loaded, nil
 	}
 	c.checked = time.Now()
