@@ -2,6 +2,7 @@ package frontdesk
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -206,7 +207,7 @@ func part[T any](raw json.RawMessage, name string, into **T) error {
 // fieldError keeps the place of a decoding error and leaves out the value,
 // which may be a user's text.
 func fieldError(object string, err error) error {
-	if typ, ok := err.(*json.UnmarshalTypeError); ok {
+	if typ := (*json.UnmarshalTypeError)(nil); errors.As(err, &typ) {
 		return fmt.Errorf("%s field %q has the wrong type: got %s", object, typ.Field, kind(typ.Value))
 	}
 	return fmt.Errorf("%s is not valid JSON", object)

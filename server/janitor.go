@@ -43,8 +43,14 @@ func (s *Server) trim(ctx context.Context, now time.Time) error {
 	return err
 }
 
-// observeDead registers the gauge of dead letters.
+// observeDead registers the gauge and the counters of dead letters.
 func (s *Server) observeDead() {
+	for _, kind := range []string{engine.DeadEvent, engine.DeadMalformed, engine.DeadSend} {
+		s.reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "frontdesk_dead_letters_total", Help: "Dead letters made, by kind.",
+			ConstLabels: prometheus.Labels{"kind": kind},
+		}, func() float64 { return float64(s.eng.Dead.Since(kind)) }))
+	}
 	s.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "frontdesk_dead_letters", Help: "Dead letters that nobody retried or dropped.",
 	}, func() float64 {

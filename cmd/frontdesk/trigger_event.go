@@ -65,7 +65,7 @@ func (e triggerEvent) source() fields {
 	}
 	// LINE tells no user of what happens to the bot itself.
 	ofBot := e.kind == "join" || e.kind == "leave" || strings.HasPrefix(e.kind, "member")
-	if e.user != "" && !(ofBot && e.group != "") {
+	if e.user != "" && (!ofBot || e.group == "") {
 		src["userId"] = e.user
 	}
 	return src

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -41,6 +42,28 @@ type Dead struct {
 	js      jetstream.JetStream
 	stream  jetstream.Stream
 	barrier *barrier
+
+	events, malformed, sends atomic.Int64 // letters put since the start, by kind
+}
+
+// Since returns how many letters of a kind were put since the store was opened.
+func (d *Dead) Since(kind string) int64 {
+	if n := d.counter(kind); n != nil {
+		return n.Load()
+	}
+	return 0
+}
+
+func (d *Dead) counter(kind string) *atomic.Int64 {
+	switch kind {
+	case DeadEvent:
+		return &d.events
+	case DeadMalformed:
+		return &d.malformed
+	case DeadSend:
+		return &d.sends
+	}
+	return nil
 }
 
 func (o opener) dead(ctx context.Context) (*Dead, error) {
@@ -56,7 +79,7 @@ func (o opener) dead(ctx context.Context) (*Dead, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stream DEAD: %w", err)
 	}
-	return &Dead{o.js, stream, o.e.barrier}, nil
+	return &Dead{js: o.js, stream: stream, barrier: o.e.barrier}, nil
 }
 
 // Put stores letters and returns when they are durable.
@@ -72,6 +95,9 @@ func (d *Dead) Put(ctx context.Context, letters ...Letter) error {
 		}
 		if err != nil {
 			return fmt.Errorf("dead letter of event %s: %w", letter.EventID, err)
+		}
+		if n := d.counter(letter.Kind); n != nil {
+			n.Add(1)
 		}
 	}
 	if d.barrier == nil {

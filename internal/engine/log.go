@@ -58,10 +58,14 @@ type group struct {
 
 // finish answers all who wait for the group. Later calls have no effect.
 func (g *group) finish(err error) {
+	g.settle(err)
+	g.expiry.Stop()
+}
+
+func (g *group) settle(err error) {
 	g.once.Do(func() {
 		g.err = err
 		close(g.stored)
-		g.expiry.Stop()
 	})
 }
 
@@ -140,7 +144,7 @@ func (l *Log) enqueue(records []encoding.BinaryAppender) (g *group, first, last 
 	}
 	if g == nil {
 		g = &group{chunks: []*chunk{newChunk()}, stored: make(chan struct{})}
-		g.expiry = time.AfterFunc(l.limit, func() { g.finish(ErrBusy) })
+		g.expiry = time.AfterFunc(l.limit, func() { g.settle(ErrBusy) }) // may be before expiry is set
 		l.pending = g
 		l.wake <- struct{}{} // has room: run takes its mark before it takes the group
 	}

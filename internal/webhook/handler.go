@@ -20,9 +20,13 @@ const (
 	// maxBody caps a webhook's body. LINE documents no limit; the largest
 	// events known are a few KiB, and a request holds few of them.
 	maxBody = 1 << 20
-	// maxInFlight bounds the requests being read or stored at once, and with
-	// maxBody the memory they take. More are answered 503.
+	// maxInFlight bounds the requests being read or stored at once. More are
+	// answered 503.
 	maxInFlight = 4096
+	// maxLarge bounds those among them with a body beyond keepBuffer, and so
+	// the memory that senders who need no signature for it can take: about
+	// 0.5 GiB in all. More are answered 503; LINE's are smaller.
+	maxLarge = 64
 	// deadLimit bounds storing the malformed events of a request.
 	deadLimit = time.Second
 	// keepBuffer is the largest body buffer that is kept for later requests.
@@ -70,6 +74,7 @@ type Handler struct {
 	cfg      Config
 	channels map[string]*channel
 	inFlight chan struct{}
+	large    chan struct{}
 	bodies   sync.Pool // of *bytes.Buffer
 	mux      *http.ServeMux
 }
@@ -85,6 +90,7 @@ func New(cfg Config) *Handler {
 		cfg:      cfg,
 		channels: map[string]*channel{},
 		inFlight: make(chan struct{}, maxInFlight),
+		large:    make(chan struct{}, maxLarge),
 		bodies:   sync.Pool{New: func() any { return new(bytes.Buffer) }},
 		mux:      http.NewServeMux(),
 	}
@@ -157,7 +163,11 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, start time.Time) 
 	}
 	body := h.bodies.Get().(*bytes.Buffer)
 	defer h.release(body)
-	if err := readBody(body, w, r); err != nil {
+	isLarge, err := h.readBody(body, w, r)
+	if isLarge {
+		defer func() { <-h.large }()
+	}
+	if err != nil {
 		return nil, err
 	}
 	if !ch.verifier.valid(body.Bytes(), r.Header.Get("X-Line-Signature")) {
@@ -184,14 +194,35 @@ func (h *Handler) release(body *bytes.Buffer) {
 	h.bodies.Put(body)
 }
 
-func readBody(into *bytes.Buffer, w http.ResponseWriter, r *http.Request) error {
-	_, err := into.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+// readBody reads a request's body. One that is large holds a place among the
+// large ones from then on; the caller gives it back.
+func (h *Handler) readBody(into *bytes.Buffer, w http.ResponseWriter, r *http.Request) (large bool, err error) {
+	if r.ContentLength > maxBody {
+		return false, errBodyTooLarge
+	}
+	body := http.MaxBytesReader(w, r.Body, maxBody)
+	n, err := into.ReadFrom(io.LimitReader(body, keepBuffer))
+	if err == nil && n == keepBuffer {
+		select {
+		case h.large <- struct{}{}:
+			large = true
+		default:
+			return false, fmt.Errorf("more than %d large webhooks at once", maxLarge)
+		}
+		_, err = into.ReadFrom(body)
+	}
+	return large, bodyError(err)
+}
+
+var errBodyTooLarge = &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("body is larger than %d bytes", maxBody)}
+
+func bodyError(err error) error {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &tooLarge):
-		return &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("body is larger than %d bytes", maxBody)}
+		return errBodyTooLarge
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return &refusal{http.StatusBadRequest, "body ended early"}
 	}
