@@ -1,7 +1,6 @@
 package linesim
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,95 +18,15 @@ const linePrefix = "/sim/line"
 // maxAPIBody is LINE's limit of a request body (Messaging API reference, "Status codes", 413).
 const maxAPIBody = 2 << 20
 
-// bodyKind is what a request must carry.
-type bodyKind int
-
-const (
-	noBody bodyKind = iota
-	jsonBody
-	formBody
-)
-
-// route is one operation of LINE's API.
-type route struct {
-	pattern  string // of http.ServeMux, without linePrefix
-	endpoint string // short name: in records, faults and limits
-	body     bodyKind
-	open     bool // needs no channel access token
-	retry    bool // takes X-Line-Retry-Key
-	handle   func(*Simulator, *call) (answer, error)
-}
-
-// apiRoutes is the table of all operations that the simulator has; any other path is 404.
-func apiRoutes() []route {
-	return []route{
-		{pattern: "POST /v2/bot/message/reply", endpoint: "reply", body: jsonBody, handle: (*Simulator).reply},
-		{pattern: "POST /v2/bot/message/push", endpoint: "push", body: jsonBody, retry: true, handle: (*Simulator).push},
-		{pattern: "POST /v2/bot/message/multicast", endpoint: "multicast", body: jsonBody, retry: true, handle: (*Simulator).multicast},
-		{pattern: "POST /v2/bot/message/broadcast", endpoint: "broadcast", body: jsonBody, retry: true, handle: (*Simulator).broadcast},
-
-		{pattern: "POST /v2/bot/message/validate/reply", endpoint: "validateReply", body: jsonBody, handle: (*Simulator).validate},
-		{pattern: "POST /v2/bot/message/validate/push", endpoint: "validatePush", body: jsonBody, handle: (*Simulator).validate},
-		{pattern: "POST /v2/bot/message/validate/multicast", endpoint: "validateMulticast", body: jsonBody, handle: (*Simulator).validate},
-		{pattern: "POST /v2/bot/message/validate/narrowcast", endpoint: "validateNarrowcast", body: jsonBody, handle: (*Simulator).validate},
-		{pattern: "POST /v2/bot/message/validate/broadcast", endpoint: "validateBroadcast", body: jsonBody, handle: (*Simulator).validate},
-
-		{pattern: "GET /v2/bot/message/quota", endpoint: "quota", handle: (*Simulator).messageQuota},
-		{pattern: "GET /v2/bot/message/quota/consumption", endpoint: "quotaConsumption", handle: (*Simulator).quotaConsumption},
-
-		{pattern: "GET /v2/bot/message/{messageId}/content", endpoint: "content", handle: (*Simulator).content},
-		{pattern: "GET /v2/bot/message/{messageId}/content/preview", endpoint: "contentPreview", handle: (*Simulator).contentPreview},
-		{pattern: "GET /v2/bot/message/{messageId}/content/transcoding", endpoint: "contentTranscoding", handle: (*Simulator).contentTranscoding},
-
-		{pattern: "GET /v2/bot/profile/{userId}", endpoint: "profile", handle: (*Simulator).profile},
-		{pattern: "GET /v2/bot/followers/ids", endpoint: "followers", handle: (*Simulator).followers},
-		{pattern: "GET /v2/bot/info", endpoint: "botInfo", handle: (*Simulator).botInfo},
-
-		{pattern: "GET /v2/bot/group/{groupId}/summary", endpoint: "groupSummary", handle: (*Simulator).groupSummary},
-		{pattern: "GET /v2/bot/group/{groupId}/member/{userId}", endpoint: "groupMember", handle: (*Simulator).memberProfile},
-		{pattern: "GET /v2/bot/group/{groupId}/members/count", endpoint: "groupMemberCount", handle: (*Simulator).memberCount},
-		{pattern: "GET /v2/bot/group/{groupId}/members/ids", endpoint: "groupMembers", handle: (*Simulator).memberIDs},
-		{pattern: "POST /v2/bot/group/{groupId}/leave", endpoint: "groupLeave", handle: (*Simulator).leaveChat},
-		{pattern: "GET /v2/bot/room/{roomId}/member/{userId}", endpoint: "roomMember", handle: (*Simulator).memberProfile},
-		{pattern: "GET /v2/bot/room/{roomId}/members/count", endpoint: "roomMemberCount", handle: (*Simulator).memberCount},
-		{pattern: "GET /v2/bot/room/{roomId}/members/ids", endpoint: "roomMembers", handle: (*Simulator).memberIDs},
-		{pattern: "POST /v2/bot/room/{roomId}/leave", endpoint: "roomLeave", handle: (*Simulator).leaveChat},
-
-		{pattern: "POST /v2/bot/chat/loading/start", endpoint: "loading", body: jsonBody, handle: (*Simulator).startLoading},
-		{pattern: "POST /v2/bot/chat/markAsRead", endpoint: "markAsRead", body: jsonBody, handle: (*Simulator).markAsRead},
-
-		{pattern: "GET /v2/bot/channel/webhook/endpoint", endpoint: "webhookEndpoint", handle: (*Simulator).webhookEndpoint},
-		{pattern: "PUT /v2/bot/channel/webhook/endpoint", endpoint: "setWebhookEndpoint", body: jsonBody, handle: (*Simulator).setWebhookEndpoint},
-		{pattern: "POST /v2/bot/channel/webhook/test", endpoint: "testWebhook", body: jsonBody, handle: (*Simulator).testWebhook},
-
-		{pattern: "POST /oauth2/v3/token", endpoint: "token", body: formBody, open: true, handle: (*Simulator).issueToken},
-
-		{pattern: "/", endpoint: "unknown", handle: (*Simulator).unknownPath},
-	}
-}
-
-// Endpoints returns the short names of LINE's operations as they stand in Call.Endpoint, Faults and
-// Config.Limit, in alphabetical order.
-func Endpoints() []string {
-	var names []string
-	for _, rt := range apiRoutes() {
-		names = append(names, rt.endpoint)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// isEndpoint reports whether name is the short name of an operation.
-func (s *Simulator) isEndpoint(name string) bool { return slices.Contains(Endpoints(), name) }
-
 // call is one request to LINE's API.
 type call struct {
 	r         *http.Request
 	body      []byte
 	requestID string
 	retryKey  string
-	phones    int    // that an accepted send reached
-	fault     string // what a fault did to the call
+	phones    int     // that an accepted send reached
+	fault     string  // what a fault did to the call
+	verdict   verdict // what the faults want of it
 }
 
 // answer is what an operation returns when it is not an error.
@@ -172,7 +91,7 @@ func (s *Simulator) serveAPI(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		at := time.Now()
 		c := &call{r: r, requestID: newUUID()}
-		ans, err := s.perform(rt, c, w)
+		ans, err := s.perform(&rt, c, w)
 		if err != nil {
 			ans = errorAnswer(err)
 		}
@@ -183,47 +102,71 @@ func (s *Simulator) serveAPI(rt route) http.HandlerFunc {
 		})
 		s.mu.Unlock()
 		if errors.Is(err, errCut) {
-			panic(http.ErrAbortHandler) // net/http closes the connection without an answer
+			cut(w, c.verdict.reset)
 		}
 		s.writeAnswer(w, c, ans)
 	}
 }
 
 // perform checks a call, lets it fail where the faults say so, and runs its operation.
-func (s *Simulator) perform(rt route, c *call, w http.ResponseWriter) (answer, error) {
-	if err := s.admit(rt, c, w); err != nil {
+func (s *Simulator) perform(rt *route, c *call, w http.ResponseWriter) (answer, error) {
+	if err := s.gate(rt, c); err != nil {
 		return answer{}, err
 	}
-	v := s.judge(rt.endpoint)
-	defer pause(c.r.Context(), v.latency)
-	if !v.fails {
-		return rt.handle(s, c)
-	}
-	c.fault = FaultRefused
-	if v.accepted {
-		if _, err := rt.handle(s, c); err == nil {
-			c.fault = FaultAccepted
+	defer pause(c.r.Context(), c.verdict.latency)
+	err := c.read(rt, w)
+	if err == nil && (!c.verdict.fails || c.verdict.accepted) {
+		var ans answer
+		if ans, err = rt.handle(s, c); err == nil && c.verdict.fails {
+			s.noteFault(c, FaultAccepted)
+		} else if !c.verdict.fails {
+			return ans, err
 		}
 	}
-	return answer{}, faultError(v.status)
+	if !c.verdict.fails {
+		return answer{}, err
+	}
+	if c.fault == "" {
+		s.noteFault(c, FaultRefused)
+	}
+	return answer{}, faultError(c.verdict.status)
 }
 
-// admit reads the request and makes the checks that all operations share.
-func (s *Simulator) admit(rt route, c *call, w http.ResponseWriter) error {
+// gate makes the checks before a call is read: an outage, the channel access token, the rate. It throws
+// the dice of the faults.
+func (s *Simulator) gate(rt *route, c *call) error {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now.Before(s.faults.outageUntil) {
+		c.fault = FaultOutage
+		s.count.faults[FaultOutage]++
+		return errCut
+	}
+	if !rt.open && !s.authenticLocked(c.r, now) {
+		return fail(http.StatusUnauthorized, "Authentication failed due to the following reason: invalid token. "+
+			"Confirm that the access token in the authorization header is valid.")
+	}
+	if !s.limits.take(rt, now) {
+		s.count.limited[limitedRate]++
+		return rateLimited()
+	}
+	c.verdict = s.judgeLocked(rt.endpoint)
+	return nil
+}
+
+// read takes the body of a request and checks its headers.
+func (c *call) read(rt *route, w http.ResponseWriter) error {
 	var err error
-	if c.body, err = io.ReadAll(http.MaxBytesReader(w, c.r.Body, maxAPIBody)); err != nil {
+	limit := int64(maxAPIBody)
+	if rt.body == imageBody {
+		limit = maxMenuImage
+	}
+	if c.body, err = io.ReadAll(http.MaxBytesReader(w, c.r.Body, limit)); err != nil {
 		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 			return fail(http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		}
 		return fail(http.StatusBadRequest, "The request body could not be read")
-	}
-	if !rt.open {
-		if err := s.authenticate(c.r); err != nil {
-			return err
-		}
-	}
-	if s.cfg.Limit != nil && !s.cfg.Limit(rt.endpoint) {
-		return rateLimited()
 	}
 	if err := checkContentType(rt.body, c.r.Header.Get("Content-Type")); err != nil {
 		return err
@@ -236,32 +179,42 @@ func (s *Simulator) admit(rt route, c *call, w http.ResponseWriter) error {
 	return nil
 }
 
-// authenticate checks the channel access token.
-func (s *Simulator) authenticate(r *http.Request) error {
+// authenticLocked checks the channel access token.
+func (s *Simulator) authenticLocked(r *http.Request, now time.Time) bool {
 	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if bearer && token == s.cfg.ChannelAccessToken {
-		return nil
+	if !bearer {
+		return false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if until, ok := s.issued.get(token); bearer && ok && time.Now().Before(until) {
-		return nil
+	if token == s.cfg.ChannelAccessToken {
+		return true
 	}
-	return fail(http.StatusUnauthorized, "Authentication failed due to the following reason: invalid token. "+
-		"Confirm that the access token in the authorization header is valid.")
+	issued, ok := s.issued.get(token)
+	return ok && now.Before(issued.until)
 }
 
 // checkContentType compares the type of a request with what its operation takes. LINE documents the
 // text; the status 415 is HTTP's own and not confirmed.
 func checkContentType(want bodyKind, got string) error {
-	types := map[bodyKind]string{jsonBody: "application/json", formBody: "application/x-www-form-urlencoded"}
 	if want == noBody {
 		return nil
 	}
-	if media, _, err := mime.ParseMediaType(got); err == nil && media == types[want] {
+	if media, _, err := mime.ParseMediaType(got); err == nil && slices.Contains(mediaTypes(want), media) {
 		return nil
 	}
 	return fail(http.StatusUnsupportedMediaType, "The content type, "+got+", is not supported")
+}
+
+// mediaTypes returns the types of content that a request may have.
+func mediaTypes(want bodyKind) []string {
+	switch want {
+	case jsonBody:
+		return []string{"application/json"}
+	case formBody:
+		return []string{"application/x-www-form-urlencoded"}
+	case imageBody:
+		return []string{"image/jpeg", "image/png"}
+	}
+	return nil
 }
 
 // decode reads the JSON body of a call into v.
@@ -291,32 +244,6 @@ func position(body []byte, offset int64) (line, column int) {
 		}
 	}
 	return line, column
-}
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-}
-
-// faultError is the answer of a call that a fault lets fail.
-func faultError(status int) error {
-	switch status {
-	case 0:
-		return errCut
-	case http.StatusTooManyRequests:
-		return rateLimited()
-	case http.StatusInternalServerError:
-		return fail(status, "Internal server error")
-	}
-	return fail(status, http.StatusText(status))
 }
 
 // errorAnswer turns the error of an operation into an answer.
@@ -354,6 +281,3 @@ func (s *Simulator) writeAnswer(w http.ResponseWriter, c *call, ans answer) {
 	}
 	_, _ = w.Write(b)
 }
-
-// unknownPath answers what is not in the table of routes.
-func (s *Simulator) unknownPath(*call) (answer, error) { return answer{}, notFound() }

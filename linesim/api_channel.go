@@ -14,6 +14,9 @@ const (
 	issuedTokens = 10_000
 )
 
+// issuedToken is a channel access token.
+type issuedToken struct{ until time.Time }
+
 // webhookEndpoint answers GET /v2/bot/channel/webhook/endpoint.
 func (s *Simulator) webhookEndpoint(*call) (answer, error) {
 	s.mu.Lock()
@@ -68,8 +71,11 @@ func (s *Simulator) testWebhook(c *call) (answer, error) {
 	if checkWebhookURL(req.Endpoint) != nil {
 		return answer{}, fail(http.StatusBadRequest, "Invalid webhook endpoint URL")
 	}
+	s.mu.Lock()
+	client := s.clients[s.faults.faults.Webhooks.HTTP]
+	s.mu.Unlock()
 	at := time.Now().UTC()
-	out := s.post(c.r.Context(), req.Endpoint, s.wrapEvent(nil), "")
+	out := s.post(c.r.Context(), client, req.Endpoint, s.wrapEvents(), "")
 	res := webhookTest{Success: out.reason == "", Timestamp: at, StatusCode: out.status, Reason: "OK", Detail: out.detail}
 	if out.reason == "" {
 		res.Detail = "200"
@@ -102,8 +108,8 @@ func (s *Simulator) issueToken(c *call) (answer, error) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.issued.expire(func(until time.Time) bool { return !now.Before(until) })
-	s.issued.put(token, now.Add(statelessLife))
+	s.issued.expire(func(t issuedToken) bool { return !now.Before(t.until) })
+	s.issued.put(token, issuedToken{until: now.Add(statelessLife)})
 	return success(map[string]any{
 		"token_type": "Bearer", "access_token": token, "expires_in": int(statelessLife / time.Second),
 	})

@@ -47,8 +47,17 @@ func (s *Simulator) reply(c *call) (answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	token, valid := s.useTokenLocked(req.ReplyToken, now)
-	if g := s.groups[token.chatID]; !valid || g != nil && !g.Joined {
+	token, valid := s.findTokenLocked(req.ReplyToken, now)
+	if !valid {
+		return answer{}, fail(http.StatusBadRequest, "Invalid reply token")
+	}
+	if token.chatID[0] == 'U' {
+		if details := mentionDetails(req.Messages); details != nil {
+			return answer{}, errorsInBody(details)
+		}
+	}
+	s.useTokenLocked(token)
+	if g := s.groups[token.chatID]; g != nil && !g.Joined {
 		return answer{}, fail(http.StatusBadRequest, "Invalid reply token")
 	}
 	if t, ok := s.events.get(token.eventID); ok {
@@ -75,6 +84,11 @@ func (s *Simulator) push(c *call) (answer, error) {
 	if !validChatID(req.To, "UCR") {
 		return answer{}, badProperty("to")
 	}
+	if req.To[0] == 'U' {
+		if details := mentionDetails(req.Messages); details != nil {
+			return answer{}, errorsInBody(details)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -83,6 +97,10 @@ func (s *Simulator) push(c *call) (answer, error) {
 	}
 	if !s.knownTargetLocked(req.To) {
 		return answer{}, fail(http.StatusBadRequest, "Failed to send messages")
+	}
+	if !s.limits.takeUser(req.To, now) {
+		s.count.limited[limitedSameUser]++
+		return answer{}, rateLimited()
 	}
 	p, err := s.paidLocked(c, ViaPush, []string{req.To}, req.Messages, now)
 	if err != nil {
@@ -141,6 +159,9 @@ func (s *Simulator) validate(c *call) (answer, error) {
 
 // toMany sends to users; nil means all friends.
 func (s *Simulator) toMany(c *call, via string, to []string, msgs []json.RawMessage) (answer, error) {
+	if details := mentionDetails(msgs); details != nil {
+		return answer{}, errorsInBody(details)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -186,6 +207,7 @@ func (s *Simulator) paidLocked(c *call, via string, to []string, msgs []json.Raw
 		phones += len(s.reachedLocked(id, now))
 	}
 	if !s.quota.take(phones, now) {
+		s.count.limited[limitedMonthly]++
 		return prepared{}, fail(http.StatusTooManyRequests, "You have reached your monthly limit.")
 	}
 	p := s.prepareLocked(msgs)

@@ -118,7 +118,7 @@ func TestSendRefusals(t *testing.T) {
 		{"type unknown", "push", to(`[{"type":"contact"}]`), nil, 400, oneError("messages[0].type", names)},
 		{"null message", "push", to(`[null]`), nil, 400, oneError("messages[0]", "May not be null")},
 		{"sticker without package", "push", to(`[{"type":"sticker","stickerId":"1"}]`), nil, 400, oneError("messages[0].packageId", "May not be empty")},
-		{"two errors", "push", to(`[{"type":"text"},{"type":"text","text":"ok"},{"type":"flex","contents":{}}]`), nil, 400, `{"message":"The request body has 2 error(s)","details":[{"message":"May not be empty","property":"messages[0].text"},{"message":"May not be empty","property":"messages[2].altText"}]}`},
+		{"two errors", "push", to(`[{"type":"text"},{"type":"text","text":"ok"},{"type":"flex","contents":{"type":"bubble"}}]`), nil, 400, `{"message":"The request body has 2 error(s)","details":[{"message":"May not be empty","property":"messages[0].text"},{"message":"May not be empty","property":"messages[2].altText"}]}`},
 		{"push without to", "push", `{"messages":` + hi + `}`, nil, 400, oneError("to", "May not be empty")},
 		{"push to a name", "push", `{"to":"Hanako","messages":` + hi + `}`, nil, 400, `{"message":"The property, to, in the request body is invalid (line: -, column: -)"}`},
 		{"push to an unknown user", "push", `{"to":"` + stranger + `","messages":` + hi + `}`, nil, 400, `{"message":"Failed to send messages"}`},
@@ -157,8 +157,8 @@ func TestAcceptedShapes(t *testing.T) {
 		{"video", `{"type":"video","originalContentUrl":"https://a.example/1","previewImageUrl":"https://a.example/2"}`, true},
 		{"audio", `{"type":"audio","originalContentUrl":"https://a.example/1","duration":1}`, false},
 		{"location", `{"type":"location","title":"t","address":"a","latitude":0,"longitude":0}`, false},
-		{"imagemap", `{"type":"imagemap","baseUrl":"https://a.example/1","altText":"a","baseSize":{},"actions":[]}`, false},
-		{"template", `{"type":"template","altText":"a","template":{"type":"confirm"}}`, true},
+		{"imagemap", `{"type":"imagemap","baseUrl":"https://a.example/1","altText":"a","baseSize":{"width":1040,"height":1040},"actions":[]}`, false},
+		{"template", `{"type":"template","altText":"a","template":{"type":"confirm","text":"t","actions":[{"type":"message","label":"a","text":"a"},{"type":"message","label":"b","text":"b"}]}}`, true},
 		{"flex", `{"type":"flex","altText":"a","contents":{"type":"bubble"}}`, true},
 		{"spaces and an id of its own", " {\n\"id\":\"9\",\"type\":\"text\", \"text\":\"}\" } ", true},
 	} {
@@ -330,13 +330,6 @@ func TestQuota(t *testing.T) {
 		t.Error(diff)
 	}
 	newFixture(t, linesim.Config{}).line(t, "GET", "/v2/bot/message/quota", "").want(t, 200, `{"type":"none"}`)
-}
-
-func TestLimitAnswers429(t *testing.T) {
-	f := newFixture(t, linesim.Config{Limit: func(endpoint string) bool { return endpoint != "push" }})
-	u := f.user(t, "Hanako").UserID
-	f.send(t, "push", `{"to":"`+u+`","messages":`+hi+`}`).want(t, 429, `{"message":"The API rate limit has been exceeded. Try again later."}`)
-	f.send(t, "multicast", `{"to":["`+u+`"],"messages":`+hi+`}`).want(t, 200, "{}")
 }
 
 // TestReplyTokensOfRawEvents makes sure that a bot can answer the good events of any body.

@@ -17,7 +17,7 @@ import (
 // BenchmarkPush measures a push of one text over loopback with keep-alive, client and simulator
 // together.
 func BenchmarkPush(b *testing.B) {
-	f := newFixture(b, linesim.Config{})
+	f := newFixture(b, linesim.Config{Rates: linesim.Rates{Off: true}})
 	const users = 100
 	ids := make([]string, users)
 	for i := range ids {
@@ -39,7 +39,7 @@ func BenchmarkPush(b *testing.B) {
 // BenchmarkRoundTrip measures a text of a user through its webhook to a bot and the bot's reply back
 // onto the phone, all three in this process.
 func BenchmarkRoundTrip(b *testing.B) {
-	f := newFixture(b, linesim.Config{})
+	f := newFixture(b, linesim.Config{Rates: linesim.Rates{Off: true}})
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 128}}
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

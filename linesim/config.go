@@ -60,9 +60,8 @@ type Config struct {
 	// locks, at most 2 s long, and may be called concurrently.
 	Path func(ctx context.Context, webhookEventID string) ([]Step, error)
 
-	// Limit, if set, is asked before every call of the Messaging API, with the endpoint's short name
-	// (see Endpoints). False answers 429 as LINE does for a rate limit. It may be called concurrently.
-	Limit func(endpoint string) bool
+	// Rates are the limits of the API's endpoints. Zero: LINE's published rates. SetRates changes them.
+	Rates Rates
 
 	// WebhookTimeout is the time from the start of a webhook to its complete answer. Zero:
 	// DefaultWebhookTimeout.
@@ -108,6 +107,9 @@ func (cfg Config) withDefaults() (Config, error) {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is %d, it must not be negative", n.field, n.value))
 		}
+	}
+	if err := cfg.Rates.check(); err != nil {
+		errs = append(errs, fmt.Errorf("Rates: %w", err))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return cfg, fmt.Errorf("linesim config: %w", err)

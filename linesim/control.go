@@ -23,14 +23,10 @@ const pageCSP = "default-src 'self'; img-src * data: blob:; media-src * data: bl
 
 // routes puts together what ServeHTTP answers.
 func (s *Simulator) routes() http.Handler {
-	api := http.NewServeMux()
-	for _, rt := range apiRoutes() {
-		api.HandleFunc(rt.pattern, s.serveAPI(rt))
-	}
 	control := http.NewServeMux()
 	s.controlRoutes(control)
 	mux := http.NewServeMux()
-	mux.Handle(linePrefix+"/", http.StripPrefix(linePrefix, api))
+	mux.Handle(linePrefix+"/", http.StripPrefix(linePrefix, s.apiHandler()))
 	// The control API and the page have no login, so no other web site may use them through a reader's
 	// browser.
 	mux.Handle("/", http.NewCrossOriginProtection().Handler(control))
@@ -74,6 +70,8 @@ func (s *Simulator) controlRoutes(mux *http.ServeMux) {
 	handle("GET /sim/stats", (*Simulator).controlStats)
 	handle("GET /sim/faults", (*Simulator).controlFaults)
 	handle("PUT /sim/faults", (*Simulator).controlSetFaults)
+	handle("GET /sim/rates", (*Simulator).controlRates)
+	handle("PUT /sim/rates", (*Simulator).controlSetRates)
 	handle("/sim/", func(_ *Simulator, r *http.Request) (int, any, error) {
 		return 0, nil, fmt.Errorf("%s %s: %w in the control API", r.Method, r.URL.Path, ErrNotFound)
 	})

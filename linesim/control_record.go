@@ -69,7 +69,7 @@ func (s *Simulator) controlCalls(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	endpoint := r.URL.Query().Get("endpoint")
-	if endpoint != "" && !s.isEndpoint(endpoint) {
+	if endpoint != "" && !isEndpoint(endpoint) {
 		return 0, nil, fmt.Errorf("%w endpoint: there is no %s", ErrInvalid, quoteID(endpoint))
 	}
 	return http.StatusOK, map[string][]Call{"calls": s.Calls(CallQuery{Endpoint: endpoint, After: after, Limit: limit})}, nil
@@ -95,4 +95,21 @@ func (s *Simulator) controlSetFaults(r *http.Request) (int, any, error) {
 		return 0, nil, err
 	}
 	return http.StatusOK, s.Faults(), nil
+}
+
+// controlRates answers GET /sim/rates.
+func (s *Simulator) controlRates(*http.Request) (int, any, error) {
+	return http.StatusOK, s.Rates(), nil
+}
+
+// controlSetRates answers PUT /sim/rates with the limits that hold from now on.
+func (s *Simulator) controlSetRates(r *http.Request) (int, any, error) {
+	var rates Rates
+	if err := readJSON(r, &rates); err != nil {
+		return 0, nil, err
+	}
+	if err := s.SetRates(rates); err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, s.Rates(), nil
 }

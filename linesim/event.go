@@ -101,10 +101,10 @@ func (s *Simulator) emitLocked(o outgoing) string {
 	o.WebhookEventID = newULID(now)
 	o.Timestamp = now.UnixMilli()
 	o.Mode = "active"
-	var tokens []tokenGrant
+	var grant *tokenGrant
 	if o.withToken {
 		o.ReplyToken = randomHex(16)
-		tokens = []tokenGrant{{token: o.ReplyToken, chatID: o.chatID, eventID: o.WebhookEventID}}
+		grant = &tokenGrant{token: o.ReplyToken, chatID: o.chatID, eventID: o.WebhookEventID, bornAt: now}
 	}
 	raw, err := json.Marshal(o.event)
 	if err != nil {
@@ -113,18 +113,6 @@ func (s *Simulator) emitLocked(o outgoing) string {
 		return o.WebhookEventID
 	}
 	s.noteEventLocked(o.WebhookEventID, raw)
-	s.sender.enqueue(&delivery{
-		chatID: o.chatID, eventIDs: []string{o.WebhookEventID}, body: s.wrapEvent(raw), tokens: tokens, attempt: 1,
-	})
+	s.dispatchLocked(o.chatID, &delivery{events: []queuedEvent{{o.WebhookEventID, raw, grant}}})
 	return o.WebhookEventID
-}
-
-// wrapEvent puts one event into the body of a webhook.
-func (s *Simulator) wrapEvent(raw []byte) []byte {
-	body := make([]byte, 0, len(raw)+80)
-	body = append(body, `{"destination":"`...)
-	body = append(body, s.botUserID...)
-	body = append(body, `","events":[`...)
-	body = append(body, raw...)
-	return append(body, "]}"...)
 }

@@ -1,40 +1,39 @@
 package linesim
 
 import (
+	"errors"
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"math/rand/v2"
 	"strings"
 	"time"
 )
 
-// How a fault treated the call that it answered.
-const (
-	// FaultRefused: nothing of the call was done.
-	FaultRefused = "refused"
-	// FaultAccepted: the call was done as usual (messages delivered, token used, retry key kept), only
-	// the answer was replaced.
-	FaultAccepted = "accepted"
-)
-
 // anyEndpoint stands for all endpoints that Faults does not name.
 const anyEndpoint = "*"
 
-// maxFaultLatency bounds EndpointFaults.LatencyMS.
-const maxFaultLatency = 60_000
+// maxFaultTime bounds every time in Faults, in milliseconds, but that of an outage.
+const maxFaultTime = 60_000
 
-// Faults makes the API fail on purpose. The zero value: nothing fails. Faults of the webhooks will stand
-// beside those of the endpoints.
+// maxOutage bounds Faults.OutageMS.
+const maxOutage = 24 * time.Hour
+
+// Faults lets the simulator fail on purpose. The zero value: nothing fails.
 type Faults struct {
-	// Seed makes the same calls fail in the next run: whether the n-th call of an endpoint fails depends
-	// on the seed, the endpoint and n alone.
+	// Seed makes the same things fail in the next run. Whether the n-th call of an endpoint fails depends
+	// on the seed, the endpoint and n alone; what happens to the n-th event on the seed and n.
 	Seed uint64 `json:"seed,omitempty"`
+	// OutageMS lets every call of the API end without an answer and without effect for so many
+	// milliseconds from SetFaults on, up to a day. Webhooks go on.
+	OutageMS int64 `json:"outageMs,omitempty"`
 	// Endpoints maps short names (see Endpoints), or "*" for all others, to their faults.
 	Endpoints map[string]EndpointFaults `json:"endpoints,omitempty"`
+	// Webhooks is what goes wrong on the way to the bot.
+	Webhooks WebhookFaults `json:"webhooks,omitzero"`
 }
 
-// EndpointFaults describes how the calls of one endpoint fail.
+// EndpointFaults describes how the calls of one endpoint fail. A call that has no valid token or is above
+// its rate gets that answer and throws no dice.
 type EndpointFaults struct {
 	// ErrorShare is the share of calls that fail, 0 to 1.
 	ErrorShare float64 `json:"errorShare"`
@@ -44,28 +43,88 @@ type EndpointFaults struct {
 	// Status is the HTTP status of failing calls, 400 to 599. 0: no answer at all, the connection is cut
 	// after the request was read.
 	Status int `json:"status"`
+	// Reset cuts connections by a reset instead of an ordinary end, where Status is 0. Over HTTP/2 the
+	// call's stream is reset in any case.
+	Reset bool `json:"reset,omitempty"`
 	// LatencyMS holds back the answer of every call, failing or not: milliseconds, up to 60,000.
 	LatencyMS int64 `json:"latencyMs"`
 }
 
-// faultState holds the faults and the dice of each endpoint; Simulator.mu guards it.
+// WebhookFaults describes the way of the webhooks. Every share is of the events, 0 to 1; every time is in
+// milliseconds, up to 60,000.
+type WebhookFaults struct {
+	// Redelivery is the switch "Webhook redelivery" of a channel, off by default as with LINE.
+	Redelivery Redelivery `json:"redelivery,omitzero"`
+	// Duplicates sends events once more although the bot took them, with the same webhookEventId and
+	// isRedelivery false.
+	Duplicates Duplicates `json:"duplicates,omitzero"`
+	// Reorder holds events back until the next one of their chat is on its way.
+	Reorder Reorder `json:"reorder,omitzero"`
+	// Late lets events leave late, and those behind them in their chat with them.
+	Late Late `json:"late,omitzero"`
+	// Batch puts events of several chats into one request, as LINE does in a rush.
+	Batch Batch `json:"batch,omitzero"`
+	// HTTP is the version of the requests: "1.1"; "2", which over http needs a server that speaks it
+	// without TLS; or empty for HTTP/2 where https agrees on it and HTTP/1.1 else. Not together with
+	// Config.Transport.
+	HTTP string `json:"http,omitempty"`
+}
+
+// Redelivery sends a webhook that got no 2xx again, with isRedelivery true: the same events together,
+// behind what their chats wait for by then. Its reply tokens live another minute, up to 20 minutes after
+// their events, unless they were used. LINE does not publish count and interval.
+type Redelivery struct {
+	// Count is how many times a webhook is sent again, up to 100; 0 = off.
+	Count int `json:"count"`
+	// IntervalMS lies between two tries.
+	IntervalMS int64 `json:"intervalMs,omitempty"`
+}
+
+// Duplicates, see WebhookFaults.
+type Duplicates struct {
+	Share float64 `json:"share"`
+	// AfterMS is when the second one leaves, at the earliest. Zero: right behind the first.
+	AfterMS int64 `json:"afterMs,omitempty"`
+}
+
+// Reorder, see WebhookFaults.
+type Reorder struct {
+	Share float64 `json:"share"`
+	// HoldMS is how long an event waits for one that passes it. Zero: 1,000.
+	HoldMS int64 `json:"holdMs,omitempty"`
+}
+
+// Late, see WebhookFaults.
+type Late struct {
+	Share float64 `json:"share"`
+	ByMS  int64   `json:"byMs"`
+}
+
+// Batch, see WebhookFaults. The order within each chat stays; switched while webhooks wait, it may not.
+type Batch struct {
+	// Size is how many events one request carries at most, up to 1,000; 0 and 1 = no batches.
+	Size int `json:"size"`
+	// WindowMS is how long a request that is not full waits for more. Zero: events share a request only
+	// while an earlier one is under way.
+	WindowMS int64 `json:"windowMs,omitempty"`
+}
+
+// faultState holds the faults and their dice; Simulator.mu guards it.
 type faultState struct {
-	faults Faults
-	dice   map[string]*rand.Rand
+	faults      Faults
+	outageUntil time.Time
+	dice        map[string]*rand.Rand // by endpoint
+	webhookDice *rand.Rand
 }
 
-// verdict is what the faults do to one call.
-type verdict struct {
-	fails, accepted bool
-	status          int
-	latency         time.Duration
-}
-
-// SetFaults replaces all faults and begins the count of calls anew. The zero Faults ends them.
+// SetFaults replaces all faults and begins the count of calls and events anew. The zero Faults ends them.
 // Unknown endpoints and values out of range are ErrInvalid.
 func (s *Simulator) SetFaults(f Faults) error {
+	if f.OutageMS < 0 || f.OutageMS > maxOutage.Milliseconds() {
+		return fmt.Errorf("%w faults: outageMs is %d, want 0 to %d", ErrInvalid, f.OutageMS, maxOutage.Milliseconds())
+	}
 	for name, e := range f.Endpoints {
-		if name != anyEndpoint && !s.isEndpoint(name) {
+		if name != anyEndpoint && !isEndpoint(name) {
 			return fmt.Errorf("%w faults: there is no endpoint %s, want * or one of %s",
 				ErrInvalid, quoteID(name), strings.Join(Endpoints(), ", "))
 		}
@@ -73,10 +132,19 @@ func (s *Simulator) SetFaults(f Faults) error {
 			return fmt.Errorf("%w faults of %s: %s", ErrInvalid, name, err.Error())
 		}
 	}
+	if err := f.Webhooks.check(); err != nil {
+		return fmt.Errorf("%w faults of webhooks: %s", ErrInvalid, err.Error())
+	}
+	if f.Webhooks.HTTP != "" && s.cfg.Transport != nil {
+		return fmt.Errorf("%w faults of webhooks: http is %s, but Config.Transport carries the webhooks", ErrInvalid, f.Webhooks.HTTP)
+	}
 	f.Endpoints = maps.Clone(f.Endpoints)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = faultState{faults: f, dice: make(map[string]*rand.Rand)}
+	s.faults = newFaultState(f)
+	if f.OutageMS > 0 {
+		s.faults.outageUntil = time.Now().Add(time.Duration(f.OutageMS) * time.Millisecond)
+	}
 	return nil
 }
 
@@ -91,40 +159,33 @@ func (s *Simulator) Faults() Faults {
 
 // check tells which value is out of range.
 func (e EndpointFaults) check() error {
-	switch {
-	case !(e.ErrorShare >= 0 && e.ErrorShare <= 1):
-		return fmt.Errorf("errorShare is %v, want 0 to 1", e.ErrorShare)
-	case !(e.AcceptedBeforeError >= 0 && e.AcceptedBeforeError <= 1):
-		return fmt.Errorf("acceptedBeforeError is %v, want 0 to 1", e.AcceptedBeforeError)
-	case e.Status != 0 && (e.Status < 400 || e.Status > 599):
+	if e.Status != 0 && (e.Status < 400 || e.Status > 599) {
 		return fmt.Errorf("status is %d, want 400 to 599, or 0 for no answer", e.Status)
-	case e.LatencyMS < 0 || e.LatencyMS > maxFaultLatency:
-		return fmt.Errorf("latencyMs is %d, want 0 to %d", e.LatencyMS, maxFaultLatency)
 	}
-	return nil
+	return errors.Join(
+		inRange("errorShare", e.ErrorShare, 1), inRange("acceptedBeforeError", e.AcceptedBeforeError, 1),
+		inRange("latencyMs", e.LatencyMS, maxFaultTime),
+	)
 }
 
-// judge decides about the next call of an endpoint.
-func (s *Simulator) judge(endpoint string) verdict {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e, ok := s.faults.faults.Endpoints[endpoint]
-	if !ok {
-		if e, ok = s.faults.faults.Endpoints[anyEndpoint]; !ok {
-			return verdict{}
-		}
+// check tells which value is out of range.
+func (w WebhookFaults) check() error {
+	if w.HTTP != "" && w.HTTP != "1.1" && w.HTTP != "2" {
+		return fmt.Errorf("http is %s, want 1.1 or 2", quoteID(w.HTTP))
 	}
-	dice := s.faults.dice[endpoint]
-	if dice == nil {
-		h := fnv.New64a()
-		_, _ = h.Write([]byte(endpoint))
-		dice = rand.New(rand.NewPCG(s.faults.faults.Seed, h.Sum64()))
-		s.faults.dice[endpoint] = dice
+	return errors.Join(
+		inRange("redelivery.count", w.Redelivery.Count, 100), inRange("redelivery.intervalMs", w.Redelivery.IntervalMS, maxFaultTime),
+		inRange("duplicates.share", w.Duplicates.Share, 1), inRange("duplicates.afterMs", w.Duplicates.AfterMS, maxFaultTime),
+		inRange("reorder.share", w.Reorder.Share, 1), inRange("reorder.holdMs", w.Reorder.HoldMS, maxFaultTime),
+		inRange("late.share", w.Late.Share, 1), inRange("late.byMs", w.Late.ByMS, maxFaultTime),
+		inRange("batch.size", w.Batch.Size, 1000), inRange("batch.windowMs", w.Batch.WindowMS, maxFaultTime),
+	)
+}
+
+// inRange reports a value that is not between 0 and most.
+func inRange[T int | int64 | float64](name string, v, most T) error {
+	if v >= 0 && v <= most {
+		return nil
 	}
-	// Both dice are thrown for every call, so that a share that changes does not shift the others.
-	fails, accepted := dice.Float64() < e.ErrorShare, dice.Float64() < e.AcceptedBeforeError
-	return verdict{
-		fails: fails, accepted: fails && accepted, status: e.Status,
-		latency: time.Duration(e.LatencyMS) * time.Millisecond,
-	}
+	return fmt.Errorf("%s is %v, want 0 to %v", name, v, most)
 }

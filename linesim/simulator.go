@@ -24,7 +24,7 @@ const firstMessageID = 400_000_000_000_000_000
 type Simulator struct {
 	cfg       Config
 	log       *slog.Logger
-	client    *http.Client
+	clients   map[string]*http.Client // by WebhookFaults.HTTP
 	sender    *sender
 	handler   http.Handler
 	samples   samples
@@ -43,7 +43,8 @@ type Simulator struct {
 	lastID     int64 // of a message
 	tokens     recent[replyToken]
 	keys       recent[accepted]
-	issued     recent[time.Time] // stateless channel access tokens and their ends
+	issued     recent[issuedToken]
+	limits     limiter
 	contents   *contents
 	quota      quota
 	faults     faultState
@@ -66,18 +67,18 @@ func New(cfg Config) (*Simulator, error) {
 		return nil, err
 	}
 	s := &Simulator{
-		cfg: cfg, log: cfg.Logger, client: newWebhookClient(cfg), samples: media, checker: newChecker(),
+		cfg: cfg, log: cfg.Logger, clients: newWebhookClients(cfg), samples: media, checker: newChecker(),
 		botUserID: newChatID('U'), done: make(chan struct{}),
 		webhookURL: cfg.WebhookURL,
 		users:      make(map[string]*account), groups: make(map[string]*Group),
 		lastID: firstMessageID + time.Now().UnixMilli()*100_000,
 		tokens: newRecent[replyToken](replyTokens), keys: newRecent[accepted](retryKeys),
-		issued:   newRecent[time.Time](issuedTokens),
+		issued: newRecent[issuedToken](issuedTokens), limits: newLimiter(cfg.Rates),
 		contents: newContents(cfg.ContentBytes),
 		quota:    quota{limit: cfg.MonthlyQuota},
 		events:   newRecent[*eventTrace](eventRecords), sends: newRecent[sendTrace](deliveryRecords),
 		webhooks: newRing[Webhook](webhookRecords), calls: newRing[Call](callRecords),
-		count: newCounters(), stream: newStream(),
+		faults: newFaultState(Faults{}), count: newCounters(), stream: newStream(),
 	}
 	s.sender = newSender(cfg.WebhookParallel, cfg.WebhookQueue, s.deliver)
 	s.handler = s.routes()
@@ -99,7 +100,9 @@ func (s *Simulator) Close(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	err := s.sender.close(ctx)
-	s.client.CloseIdleConnections()
+	for _, c := range s.clients {
+		c.CloseIdleConnections()
+	}
 	return err
 }
 

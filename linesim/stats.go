@@ -24,7 +24,7 @@ type Call struct {
 	RequestID string    `json:"requestId"`
 	// To is the number of phones that an accepted send reached.
 	To int `json:"to,omitempty"`
-	// Fault is set when a fault (see Faults) made the answer: FaultRefused or FaultAccepted.
+	// Fault is set when a fault (see Faults) made the answer: FaultRefused, FaultAccepted or FaultOutage.
 	Fault string `json:"fault,omitempty"`
 }
 
@@ -34,7 +34,7 @@ type Stats struct {
 	Groups int `json:"groups"`
 	// Webhooks counts by outcome: "ok", or a reason such as "request_timeout".
 	Webhooks map[string]int64 `json:"webhooks"`
-	// PendingWebhooks are waiting or under way.
+	// PendingWebhooks are waiting, held back by a fault, or under way; of a batch every event counts.
 	PendingWebhooks int `json:"pendingWebhooks"`
 	// Calls counts by endpoint and status; "0" is a connection that was cut.
 	Calls map[string]map[string]int64 `json:"calls"`
@@ -43,17 +43,35 @@ type Stats struct {
 	Messages map[string]int64 `json:"messages"`
 	// QuotaUsed is this month's number of counted recipients.
 	QuotaUsed int64 `json:"quotaUsed"`
+	// Limited counts the 429 that the limits gave, by kind: "rate", "sameUser" and "monthly".
+	Limited map[string]int64 `json:"limited"`
+	// Faults counts what the faults did. To calls: "refused", "accepted", "outage" and "delayed"; to
+	// webhooks: "redelivered", "redeliveryDropped" (the queue was full), "duplicated", "reordered",
+	// "late" and "batched" (events that shared a request with others before them).
+	Faults map[string]int64 `json:"faults"`
 }
+
+// Why a call was above a limit, as keys of Stats.Limited.
+const (
+	limitedRate     = "rate"
+	limitedSameUser = "sameUser"
+	limitedMonthly  = "monthly"
+)
 
 // counters are the running numbers behind Stats; Simulator.mu guards them.
 type counters struct {
 	webhooks map[string]int64
 	calls    map[string]map[string]int64
 	messages map[string]int64
+	limited  map[string]int64
+	faults   map[string]int64
 }
 
 func newCounters() counters {
-	return counters{webhooks: map[string]int64{}, calls: map[string]map[string]int64{}, messages: map[string]int64{}}
+	return counters{
+		webhooks: map[string]int64{}, calls: map[string]map[string]int64{}, messages: map[string]int64{},
+		limited: map[string]int64{}, faults: map[string]int64{},
+	}
 }
 
 // noteCallLocked records a call and puts it on the stream.
@@ -97,6 +115,7 @@ func (s *Simulator) Stats() Stats {
 	st := Stats{
 		Users: len(s.users), Groups: len(s.groups), PendingWebhooks: pending, QuotaUsed: s.quota.used,
 		Webhooks: maps.Clone(s.count.webhooks), Messages: maps.Clone(s.count.messages),
+		Limited: maps.Clone(s.count.limited), Faults: maps.Clone(s.count.faults),
 		Calls: make(map[string]map[string]int64, len(s.count.calls)),
 	}
 	for endpoint, byStatus := range s.count.calls {

@@ -38,7 +38,7 @@ func (s *Simulator) Trigger(ev json.RawMessage) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w event: %s", ErrInvalid, err.Error())
 	}
-	ids, err := s.trigger(s.wrapEvent(raw), "")
+	ids, err := s.trigger(s.wrapEvents(raw), "")
 	if err != nil {
 		return "", err
 	}
@@ -62,25 +62,28 @@ func (s *Simulator) trigger(body []byte, signature string) ([]string, error) {
 	if err := s.roomLocked(); err != nil {
 		return nil, err
 	}
-	d := &delivery{body: body, signature: signature, attempt: 1, eventIDs: []string{}}
+	d := &delivery{body: body, signature: signature}
+	chat := ""
+	now := time.Now()
 	if gjson.ValidBytes(body) {
 		gjson.GetBytes(body, "events").ForEach(func(_, ev gjson.Result) bool {
-			id, chatID := ev.Get("webhookEventId").Str, chatOf(ev.Get("source"))
-			if d.chatID == "" {
-				d.chatID = chatID
+			q := queuedEvent{id: ev.Get("webhookEventId").Str}
+			chatID := chatOf(ev.Get("source"))
+			if chat == "" {
+				chat = chatID
 			}
-			if id != "" {
-				d.eventIDs = append(d.eventIDs, id)
-				s.noteEventLocked(id, json.RawMessage(ev.Raw))
+			if q.id != "" {
+				s.noteEventLocked(q.id, json.RawMessage(ev.Raw))
 			}
 			if token := ev.Get("replyToken").Str; token != "" && chatID != "" {
-				d.tokens = append(d.tokens, tokenGrant{token: token, chatID: chatID, eventID: id})
+				q.grant = &tokenGrant{token: token, chatID: chatID, eventID: q.id, bornAt: now}
 			}
+			d.events = append(d.events, q)
 			return true
 		})
 	}
-	s.sender.enqueue(d)
-	return d.eventIDs, nil
+	s.dispatchLocked(chat, d)
+	return d.ids(), nil
 }
 
 // chatOf returns the id of the chat that a source names, "" for none that LINE could have.

@@ -52,42 +52,48 @@ type Webhook struct {
 	// Reason and Detail are empty when the bot took the webhook (2xx).
 	Reason string `json:"reason,omitempty"`
 	Detail string `json:"detail,omitempty"`
-}
-
-// delivery is one webhook request to make.
-type delivery struct {
-	chatID    string
-	eventIDs  []string
-	body      []byte
-	signature string // "" = the right one
-	tokens    []tokenGrant
-	attempt   int
+	// Proto is the version of HTTP in the bot's answer, such as "HTTP/1.1".
+	Proto string `json:"proto,omitempty"`
 }
 
 // outcome is how a webhook request ended.
 type outcome struct {
 	status         int
 	reason, detail string
+	proto          string
 }
 
-// newWebhookClient makes the client that carries webhooks: keep-alive, no redirects (LINE takes a 3xx
-// for an error), no proxy.
-func newWebhookClient(cfg Config) *http.Client {
-	rt := cfg.Transport
-	if rt == nil {
-		rt = &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: cfg.WebhookTimeout, KeepAlive: 30 * time.Second}).DialContext,
-			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: cfg.WebhookInsecureTLS},
-			TLSHandshakeTimeout: cfg.WebhookTimeout,
-			ForceAttemptHTTP2:   true,
-			MaxIdleConnsPerHost: cfg.WebhookParallel,
-			IdleConnTimeout:     30 * time.Second,
-			DisableCompression:  true,
+// newWebhookClients makes the clients that carry webhooks, by WebhookFaults.HTTP: keep-alive, no redirects
+// (LINE takes a 3xx for an error), no proxy.
+func newWebhookClients(cfg Config) map[string]*http.Client {
+	clients := make(map[string]*http.Client)
+	for _, version := range []string{"", "1.1", "2"} {
+		rt := cfg.Transport
+		if rt == nil {
+			rt = newTransport(cfg, version)
+		}
+		clients[version] = &http.Client{
+			Transport:     rt,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}
-	return &http.Client{
-		Transport:     rt,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	return clients
+}
+
+// newTransport makes the transport for one version of HTTP; "" takes what the bot's server offers.
+func newTransport(cfg Config, version string) *http.Transport {
+	var protocols http.Protocols
+	protocols.SetHTTP1(version != "2")
+	protocols.SetHTTP2(version != "1.1")
+	protocols.SetUnencryptedHTTP2(version == "2")
+	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: cfg.WebhookTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: cfg.WebhookInsecureTLS},
+		TLSHandshakeTimeout: cfg.WebhookTimeout,
+		Protocols:           &protocols,
+		MaxIdleConnsPerHost: cfg.WebhookParallel,
+		IdleConnTimeout:     30 * time.Second,
+		DisableCompression:  true,
 	}
 }
 
@@ -98,30 +104,8 @@ func sign(secret string, body []byte) string {
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// deliver makes the request of d and notes how it went. The sender calls it; ctx ends at Close.
-func (s *Simulator) deliver(ctx context.Context, d *delivery) {
-	s.mu.Lock()
-	url := s.webhookURL
-	at := time.Now()
-	if url != "" {
-		s.grantLocked(d.tokens, at)
-		s.sentLocked(d.eventIDs, at)
-	}
-	s.mu.Unlock()
-
-	out := outcome{reason: ReasonCouldNotConnect, detail: noURL}
-	if url != "" {
-		out = s.post(ctx, url, d.body, d.signature)
-	}
-	took := time.Since(at)
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.noteWebhookLocked(d, out, at, took)
-}
-
 // post sends one webhook and reads the answer, all within the limit.
-func (s *Simulator) post(ctx context.Context, url string, body []byte, signature string) outcome {
+func (s *Simulator) post(ctx context.Context, client *http.Client, url string, body []byte, signature string) outcome {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.WebhookTimeout)
 	defer cancel()
 	connected := false
@@ -137,7 +121,7 @@ func (s *Simulator) post(ctx context.Context, url string, body []byte, signature
 	req.Header["x-line-signature"] = []string{signature}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	req.Header.Set("User-Agent", webhookUserAgent)
-	resp, err := s.client.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return failure(err, connected)
 	}
@@ -146,9 +130,9 @@ func (s *Simulator) post(ctx context.Context, url string, body []byte, signature
 		return failure(err, true)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return outcome{status: resp.StatusCode, reason: ReasonErrorStatus, detail: strconv.Itoa(resp.StatusCode)}
+		return outcome{resp.StatusCode, ReasonErrorStatus, strconv.Itoa(resp.StatusCode), resp.Proto}
 	}
-	return outcome{status: resp.StatusCode}
+	return outcome{status: resp.StatusCode, proto: resp.Proto}
 }
 
 // failure puts an error of the HTTP client into LINE's words.
@@ -181,19 +165,19 @@ func failure(err error, connected bool) outcome {
 }
 
 // noteWebhookLocked records the outcome of a webhook and puts it on the stream.
-func (s *Simulator) noteWebhookLocked(d *delivery, out outcome, at time.Time, took time.Duration) {
+func (s *Simulator) noteWebhookLocked(ids []string, attempt int, out outcome, at time.Time, took time.Duration) {
 	w := Webhook{
-		Seq: s.webhooks.last + 1, WebhookEventIDs: d.eventIDs, Status: out.status, MS: milliseconds(took),
-		Attempt: d.attempt, At: at.UTC(), Reason: out.reason, Detail: out.detail,
+		Seq: s.webhooks.last + 1, WebhookEventIDs: ids, Status: out.status, MS: milliseconds(took),
+		Attempt: attempt, At: at.UTC(), Reason: out.reason, Detail: out.detail, Proto: out.proto,
 	}
 	s.webhooks.add(w)
-	s.answeredLocked(d.eventIDs, out, at.Add(took), took)
+	s.answeredLocked(ids, out, at.Add(took), took)
 	s.publishLocked(streamWebhook, w)
 	name := out.reason
 	if name == "" {
 		name = "ok"
 	} else {
-		s.log.Info("webhook not taken", "webhookEventIds", d.eventIDs, "reason", out.reason, "detail", out.detail)
+		s.log.Info("webhook not taken", "webhookEventIds", ids, "reason", out.reason, "detail", out.detail)
 	}
 	s.count.webhooks[name]++
 }

@@ -108,7 +108,7 @@ func timeOfID(id string) (time.Time, bool) {
 func (a *adminAPI) addSends(ctx context.Context, detail *EventDetail) error {
 	ctx, cancel := context.WithTimeout(ctx, scanLimit)
 	defer cancel()
-	way := wayReader{detail: detail, eventID: detail.ID, entries: map[string]bool{}}
+	way := wayReader{detail: detail, eventID: detail.ID, entries: map[string]bool{}, traced: len(detail.Steps)}
 	way.add(webhook.StepReceived, detail.Accepted, "", "")
 	from, err := a.eng.Outbox.Since(ctx, detail.Accepted.Add(-time.Second))
 	if err != nil {
@@ -133,6 +133,7 @@ type wayReader struct {
 	detail  *EventDetail
 	eventID string
 	entries map[string]bool // IDs of the event's entries
+	traced  int             // steps in front that the store may tell again
 }
 
 // take adds the step of a record, if it is one of the event's.
@@ -158,9 +159,10 @@ func (w *wayReader) take(record any) {
 	}
 }
 
-// add adds a step, or a note to the same one as it was traced.
+// add adds a step, or a note to the same one as it was traced: at most a
+// second away.
 func (w *wayReader) add(step string, at time.Time, requestID, note string) {
-	for i, s := range w.detail.Steps {
+	for i, s := range w.detail.Steps[:w.traced] {
 		if s.Step.Step == step && s.RequestID == requestID && s.At.Sub(at).Abs() < time.Second {
 			w.detail.Steps[i].Note = cmp.Or(s.Note, note)
 			return

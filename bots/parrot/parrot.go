@@ -2,7 +2,9 @@
 // channel, and an example of the root package.
 //
 // It answers every kind of message in the words of its user, Japanese or
-// English, greets new friends and groups, and knows users by their names.
+// English, greets new friends and groups, and knows users by their names. That
+// a user who blocks the bot is forgotten is not its work: the server's directory
+// erases the profile.
 package parrot
 
 import (
@@ -32,36 +34,43 @@ func New() frontdesk.Handler {
 	return mux
 }
 
-// phrase is a sentence in both languages of the bot. %s is the user's name.
+// phrase is a sentence in both languages of the bot. In all but said and heard
+// the first argument addresses the user: in Japanese it goes before the
+// sentence, in English behind it.
 type phrase struct{ ja, en string }
 
+// The bot's sentences. They have no state, and nothing changes them.
 var (
-	said     = phrase{"%sさん: 「%s」", "%s says: “%s”"}
-	image    = phrase{"%sさん、写真をありがとう！", "Thanks for the picture, %s!"}
-	video    = phrase{"%sさん、動画をありがとう！", "Thanks for the video, %s!"}
-	audio    = phrase{"%sさん、音声をありがとう！", "Thanks for the voice message, %s!"}
-	filed    = phrase{"%sさん、ファイル「%s」(%d バイト)を受け取りました。", "Got your file “%s”, %[1]s (%[3]d bytes)."}
-	place    = phrase{"%sさんは「%s」にいるんですね。", "So %s is at “%s”."}
-	welcome  = phrase{"%sさん、友だち追加ありがとう！何でも話しかけてください。", "Hello %s, thanks for adding me! Say anything."}
-	back     = phrase{"%sさん、おかえりなさい！", "Welcome back, %s!"}
-	toGroup  = phrase{"はじめまして！何でもくり返すオウムです。", "Hello everyone! I am a parrot and repeat what you say."}
-	somebody = phrase{"どなたか", "somebody"}
-	here     = phrase{"この場所", "this place"}
+	said    = phrase{"%sさん: 「%s」", "%s says: “%s”"}
+	heard   = phrase{"「%s」", "You said: “%s”"} // by somebody without a name
+	image   = phrase{"%s写真をありがとうございます！", "Thanks for the picture%s!"}
+	video   = phrase{"%s動画をありがとうございます！", "Thanks for the video%s!"}
+	audio   = phrase{"%s音声をありがとうございます！", "Thanks for the voice message%s!"}
+	filed   = phrase{"%sファイル「%s」（%dバイト）を受け取りました。", "Got your file “%[2]s” (%[3]d bytes)%[1]s."}
+	place   = phrase{"%s「%s」の位置情報をありがとうございます！", "Thanks for the location of “%[2]s”%[1]s!"}
+	nowhere = phrase{"%s位置情報をありがとうございます！", "Thanks for the location%s!"}
+	welcome = phrase{"%s友だち追加ありがとうございます！何でも話しかけてくださいね。", "Thanks for adding me%s! Say anything."}
+	back    = phrase{"%sおかえりなさい！またお話しできてうれしいです。", "Welcome back%s! Good to hear from you again."}
+	toGroup = phrase{"はじめまして！みなさんの言葉をくり返すオウムです。", "Hello everyone! I am a parrot and repeat what you say."}
 )
 
-// in formats the phrase in the language of a profile.
-func (p phrase) in(profile frontdesk.Profile, args ...any) string {
-	name := profile.DisplayName
+// in returns the phrase in the language of a profile.
+func (p phrase) in(profile frontdesk.Profile) string {
 	if profile.Language == frontdesk.Japanese {
-		if name == "" {
-			name = somebody.ja
-		}
-		return fmt.Sprintf(p.ja, append([]any{name}, args...)...)
+		return p.ja
 	}
-	if name == "" {
-		name = somebody.en
+	return p.en
+}
+
+// address is how a user is spoken to; one without a name is not.
+func address(profile frontdesk.Profile) string {
+	switch {
+	case profile.DisplayName == "":
+		return ""
+	case profile.Language == frontdesk.Japanese:
+		return profile.DisplayName + "さん、"
 	}
-	return fmt.Sprintf(p.en, append([]any{name}, args...)...)
+	return ", " + profile.DisplayName
 }
 
 // who returns the profile of the event's user; an empty one for a user who has
@@ -80,12 +89,23 @@ func answer(p phrase, args ...any) frontdesk.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		return d.Send(frontdesk.Text(clip(p.in(profile, args...))))
+		return send(d, p.in(profile), append([]any{address(profile)}, args...)...)
 	}
 }
 
+func send(d frontdesk.Desk, format string, args ...any) error {
+	return d.Send(frontdesk.Text(clip(fmt.Sprintf(format, args...))))
+}
+
 func text(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
-	return answer(said, ev.Message.Text)(ctx, d, ev)
+	profile, err := who(ctx, d, ev)
+	if err != nil {
+		return err
+	}
+	if profile.DisplayName == "" {
+		return send(d, heard.in(profile), ev.Message.Text)
+	}
+	return send(d, said.in(profile), profile.DisplayName, ev.Message.Text)
 }
 
 func file(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
@@ -93,25 +113,19 @@ func file(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
 }
 
 func location(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
-	profile, err := who(ctx, d, ev)
-	if err != nil {
-		return err
-	}
 	name := ev.Message.Title
 	if name == "" {
 		name = ev.Message.Address
 	}
-	if name == "" && profile.Language == frontdesk.Japanese {
-		name = here.ja
-	} else if name == "" {
-		name = here.en
+	if name == "" {
+		return answer(nowhere)(ctx, d, ev)
 	}
 	return answer(place, name)(ctx, d, ev)
 }
 
 // sticker sends the same sticker back if it is one that every bot may send,
 // and one of LINE's own else. Source: LINE's list of available stickers.
-func sticker(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+func sticker(_ context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
 	switch ev.Message.PackageID {
 	case "446", "789", "1070", "6136", "6325", "6359", "6362", "6370", "6632", "8515", "8522", "8525", "11537", "11538", "11539":
 		return d.Send(frontdesk.Sticker(ev.Message.PackageID, ev.Message.StickerID))
@@ -126,7 +140,8 @@ func follow(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
 	return answer(welcome)(ctx, d, ev)
 }
 
-func join(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+// join greets in both languages: a group has no language of its own.
+func join(_ context.Context, d frontdesk.Desk, _ *frontdesk.Event) error {
 	return d.Send(frontdesk.Text(toGroup.ja + "\n" + toGroup.en))
 }
 
@@ -137,5 +152,9 @@ func clip(text string) string {
 	if len(units) <= maxText {
 		return text
 	}
-	return string(utf16.Decode(units[:maxText-1])) + "…"
+	end := maxText - 1
+	if utf16.IsSurrogate(rune(units[end-1])) && utf16.DecodeRune(rune(units[end-1]), rune(units[end])) != '\uFFFD' {
+		end-- // no half of a character
+	}
+	return string(utf16.Decode(units[:end])) + "…"
 }

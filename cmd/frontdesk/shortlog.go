@@ -72,9 +72,15 @@ func (h *shortHandler) WithGroup(name string) slog.Handler {
 func appendAttr(b *strings.Builder, group string, a slog.Attr) {
 	v := a.Value.Resolve()
 	if v.Kind() == slog.KindGroup {
-		for _, sub := range v.Group() {
-			appendAttr(b, group+a.Key+".", sub)
+		if a.Key != "" {
+			group += a.Key + "."
 		}
+		for _, sub := range v.Group() {
+			appendAttr(b, group, sub)
+		}
+		return
+	}
+	if a.Key == "" {
 		return
 	}
 	text := v.String()

@@ -42,7 +42,7 @@ reaches the port may use the simulator, so leave it on a private address.`,
 		},
 	}
 	textFlag(cmd, &listen, "listen", "ADDRESS", "127.0.0.1:9000", "address of the simulator")
-	textFlag(cmd, &webhook, "webhook", "URL", "", "webhook URL of the bot; it can be set later by the page or the API")
+	textFlag(cmd, &webhook, "webhook", "URL", "", "webhook URL of the bot; LINE's API can set it later (Set webhook endpoint URL)")
 	textFlag(cmd, &secret, "channel-secret", "SECRET", "", "secret that webhooks are signed with; empty makes one up")
 	textFlag(cmd, &token, "channel-access-token", "TOKEN", "", "token that the API accepts; empty makes one up")
 	textFlag(cmd, &own.logLevel, "log-level", "LEVEL", "info", "least important lines that are logged: debug, info, warn or error")

@@ -130,7 +130,8 @@ func (t *trigger) run(ctx context.Context, in io.Reader, out io.Writer) error {
 // known.
 func (t *trigger) body(raw []byte) (id string, body []byte, err error) {
 	if t.raw != "" {
-		return wrapRaw(raw)
+		id, body = wrapRaw(raw)
+		return id, body, nil
 	}
 	return t.event.body(time.Now())
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,13 +140,14 @@ func (e triggerEvent) message(now time.Time) fields {
 
 // wrapRaw makes a webhook's body of what --raw read: a lone event is put into
 // one, everything else is sent as it is.
-func wrapRaw(raw []byte) (id string, body []byte, err error) {
+func wrapRaw(raw []byte) (id string, body []byte) {
 	root := gjson.ParseBytes(raw)
 	if !gjson.ValidBytes(raw) || !root.IsObject() || !root.Get("type").Exists() || root.Get("events").Exists() {
-		return root.Get("events.0.webhookEventId").String(), raw, nil
+		return root.Get("events.0.webhookEventId").String(), raw
 	}
-	body, err = json.Marshal(fields{"destination": "U" + strings.Repeat("0", 32), "events": []json.RawMessage{raw}})
-	return root.Get("webhookEventId").String(), body, err
+	// Not by json.Marshal, which would change the event's bytes.
+	body = slices.Concat([]byte(`{"destination":"U`+strings.Repeat("0", 32)+`","events":[`), bytes.TrimSpace(raw), []byte(`]}`))
+	return root.Get("webhookEventId").String(), body
 }
 
 // newEventID makes an ID of the form of LINE's: a ULID.

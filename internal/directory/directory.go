@@ -13,15 +13,20 @@
 //	<channel>.user.<user ID>    User
 //	<channel>.group.<group ID>  Group (rooms too)
 //
+// An ID that no key can hold stands there as "=" and its base64.
+//
 // The records used last, at most 100,000, are also kept in memory.
 package directory
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
+	"regexp"
 	"sync"
 	"time"
 
@@ -83,6 +88,10 @@ type Directory struct {
 	cfg      Config
 	fetching singleflight.Group // by key
 
+	// changing holds a lock for each part of the keys: records are read,
+	// changed and stored by one at a time, in the bucket and in memory alike.
+	changing [64]sync.Mutex
+
 	mu     sync.Mutex
 	cached map[string]User // by key
 }
@@ -95,8 +104,29 @@ func New(cfg Config) *Directory {
 	return &Directory{cfg: cfg, cached: map[string]User{}}
 }
 
-func userKey(channel, userID string) string   { return channel + ".user." + userID }
-func groupKey(channel, groupID string) string { return channel + ".group." + groupID }
+func userKey(channel, userID string) string   { return channel + ".user." + keyWord(userID) }
+func groupKey(channel, groupID string) string { return channel + ".group." + keyWord(groupID) }
+
+// plainID is what LINE's IDs consist of, and more.
+var plainID = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// keyWord returns an ID as a word of a key. Those that are not LINE's may hold
+// anything: they must not hold up their events.
+func keyWord(id string) string {
+	if plainID.MatchString(id) {
+		return id
+	}
+	return "=" + base64.RawURLEncoding.EncodeToString([]byte(id))
+}
+
+// lock keeps others from changing a record; the caller calls what it returns.
+func (d *Directory) lock(key string) (unlock func()) {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key)) // never fails
+	mu := &d.changing[h.Sum32()%uint32(len(d.changing))]
+	mu.Lock()
+	return mu.Unlock
+}
 
 // Note learns from an event. Telling it twice of the same event, or of events
 // out of order, does no harm.
@@ -127,13 +157,16 @@ func (d *Directory) change(ctx context.Context, ev *frontdesk.Event, state strin
 	if ev.Source.UserID == "" {
 		return nil
 	}
-	u, err := d.User(ctx, ev.Channel, ev.Source.UserID)
+	defer d.lock(userKey(ev.Channel, ev.Source.UserID))()
+	u, err := d.load(ctx, ev.Channel, ev.Source.UserID)
 	if errors.Is(err, engine.ErrNotFound) {
 		u = User{Channel: ev.Channel, UserID: ev.Source.UserID, FirstSeen: ev.Timestamp}
 	} else if err != nil {
 		return err
 	}
-	if u.Since.After(ev.Timestamp) {
+	// That a user wrote says nothing against an older follow that came late.
+	upgrade := u.State == StateSeen && state == StateFriend
+	if u.Since.After(ev.Timestamp) && !upgrade {
 		return nil
 	}
 	u.State, u.Since = state, ev.Timestamp
@@ -143,8 +176,11 @@ func (d *Directory) change(ctx context.Context, ev *frontdesk.Event, state strin
 
 // seen makes a record of a user who is not known yet.
 func (d *Directory) seen(ctx context.Context, ev *frontdesk.Event) error {
-	_, err := d.User(ctx, ev.Channel, ev.Source.UserID)
-	if !errors.Is(err, engine.ErrNotFound) {
+	if _, err := d.User(ctx, ev.Channel, ev.Source.UserID); !errors.Is(err, engine.ErrNotFound) {
+		return err
+	}
+	defer d.lock(userKey(ev.Channel, ev.Source.UserID))()
+	if _, err := d.load(ctx, ev.Channel, ev.Source.UserID); !errors.Is(err, engine.ErrNotFound) {
 		return err
 	}
 	return d.save(ctx, User{
@@ -158,6 +194,7 @@ func (d *Directory) noteGroup(ctx context.Context, ev *frontdesk.Event) error {
 		return nil
 	}
 	key := groupKey(ev.Channel, ev.Conversation)
+	defer d.lock(key)()
 	var g Group
 	data, _, err := d.cfg.Bucket.Get(ctx, key)
 	if err == nil {
@@ -179,10 +216,26 @@ func (d *Directory) noteGroup(ctx context.Context, ev *frontdesk.Event) error {
 // User returns a record; an error that is engine.ErrNotFound when there is
 // none.
 func (d *Directory) User(ctx context.Context, channel, userID string) (User, error) {
-	key := userKey(channel, userID)
+	if u, ok := d.recall(userKey(channel, userID)); ok {
+		return u, nil
+	}
+	defer d.lock(userKey(channel, userID))()
+	return d.load(ctx, channel, userID)
+}
+
+// recall returns a record from memory.
+func (d *Directory) recall(key string) (User, bool) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	u, ok := d.cached[key]
-	d.mu.Unlock()
+	return u, ok
+}
+
+// load returns a record from memory or from the bucket; the caller holds its
+// lock.
+func (d *Directory) load(ctx context.Context, channel, userID string) (User, error) {
+	key := userKey(channel, userID)
+	u, ok := d.recall(key)
 	if ok {
 		return u, nil
 	}
@@ -197,6 +250,7 @@ func (d *Directory) User(ctx context.Context, channel, userID string) (User, err
 	return u, nil
 }
 
+// save stores a record; the caller holds its lock.
 func (d *Directory) save(ctx context.Context, u User) error {
 	data, err := json.Marshal(u)
 	if err != nil {
@@ -226,10 +280,11 @@ func (d *Directory) remember(key string, u User) {
 // Forget erases all that is known of a user; engine.ErrNotFound when nothing
 // is.
 func (d *Directory) Forget(ctx context.Context, channel, userID string) error {
-	if _, err := d.User(ctx, channel, userID); errors.Is(err, engine.ErrNotFound) {
+	key := userKey(channel, userID)
+	defer d.lock(key)()
+	if _, err := d.load(ctx, channel, userID); errors.Is(err, engine.ErrNotFound) {
 		return err
 	}
-	key := userKey(channel, userID)
 	if err := d.cfg.Bucket.Delete(ctx, key); err != nil {
 		return err
 	}

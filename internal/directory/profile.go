@@ -62,9 +62,13 @@ func (d *Directory) fetch(ctx context.Context, channel string, source frontdesk.
 	if err != nil && !errors.Is(err, line.ErrNotFound) {
 		return frontdesk.Profile{}, fmt.Errorf("directory: profile: %w", err)
 	}
-	u, known := d.User(ctx, channel, userID)
-	if errors.Is(known, engine.ErrNotFound) {
+	defer d.lock(userKey(channel, userID))()
+	u, known := d.load(ctx, channel, userID)
+	switch {
+	case errors.Is(known, engine.ErrNotFound):
 		u = User{Channel: channel, UserID: userID, State: StateSeen, Since: time.Now(), FirstSeen: time.Now()}
+	case known != nil:
+		return frontdesk.Profile{}, known
 	}
 	if err != nil {
 		if source.Type == "user" && u.State != StateBlocked {

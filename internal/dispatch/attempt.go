@@ -101,11 +101,11 @@ func (d *Dispatcher) handle(ctx context.Context, c *conversation, t *task) error
 	if err != nil {
 		return d.bury(ctx, &stored, t, err.Error())
 	}
-	if t.Crashes >= suspectCrashes {
-		if !d.suspects.enter(c) {
+	if t.Crashes > 0 {
+		if !d.suspects.enter(c, t.Crashes) {
 			return errWaits
 		}
-		defer d.suspects.leave(d.pool.submit)()
+		defer d.suspects.began(d.pool.submit)()
 	}
 	ev.Channel, ev.Accepted, ev.Attempt = stored.Channel, stored.Accepted, t.Attempts+1
 	return d.conclude(ctx, c, t, &stored, ev)

@@ -27,7 +27,8 @@
 // # Crashes
 //
 // A handler that kills the process leaves its event's place in the file
-// "running", which needs no disk flush to survive the process. Events that were
-// there at two such ends are tried one at a time, apart from each other, so that
-// the one to blame is found; after the third end it becomes a dead letter.
+// "running", which needs no disk flush to survive the process. After such an
+// end these events are tried first one, then a few at a time, and those that
+// were there at two ends apart from each other, so that the one to blame is
+// found; after the third end it becomes a dead letter.
 package dispatch

@@ -5,42 +5,56 @@ import (
 	"time"
 )
 
-const (
-	// suspectCrashes is how many ends of the process make an event suspect. One
-	// is no reason: a killed process leaves as many events as it had handlers.
-	suspectCrashes = 1
-	// suspectFor is how long a suspect is handled before the next one may
-	// begin. What kills the process does so soon; what is only slow must not
-	// hold up the others for long.
-	suspectFor = 10 * time.Second
-)
+// suspectFor is how long a suspect counts as one that may kill the process.
+// What does so does it soon; what is only slow must not hold up the others.
+const suspectFor = 10 * time.Second
 
-// suspects lets events that may kill the process begin one at a time, so that
-// the one to blame is found. Those that wait hold no place in the pool.
+// suspects lets events that were being handled when the process ended begin a
+// few at a time, so that the one to blame is found, and yet a killed process
+// with thousands of slow handlers is soon back at work. It begins with one; each
+// that ends well makes room for one more. Events with one crash left to live are
+// handled apart from all other suspects. Those that wait hold no place in the
+// pool.
 type suspects struct {
-	mu   sync.Mutex
-	busy bool
-	line []*conversation // at most as many as were running when the process ended
+	mu      sync.Mutex
+	line    []*conversation // at most as many as were running when the process ended
+	last    []*conversation // the same, with one crash left
+	granted map[*conversation]bool
+	under   int  // way
+	proven  int  // ended well
+	alone   bool // the one under way has one crash left
 }
 
 // enter reports whether the conversation's first event may be handled now. If
 // not, the conversation is submitted when its turn has come.
-func (s *suspects) enter(c *conversation) bool {
+func (s *suspects) enter(c *conversation, crashes int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.busy {
-		s.line = append(s.line, c)
-		return false
+	if s.granted[c] {
+		delete(s.granted, c)
+		return true
 	}
-	s.busy = true
-	return true
+	room := s.under <= s.proven && !s.alone && len(s.last) == 0
+	if crashes >= maxCrashes-1 {
+		room = s.under == 0
+		s.alone = s.alone || room
+	}
+	switch {
+	case room:
+		s.under++
+	case crashes >= maxCrashes-1:
+		s.last = append(s.last, c)
+	default:
+		s.line = append(s.line, c)
+	}
+	return room
 }
 
-// leave returns a function that ends the turn of the event that entered, and
-// calls it after suspectFor if nobody else does.
-func (s *suspects) leave(submit func(*conversation)) func() {
+// began returns a function that ends the turn of an event that entered. It is
+// called after suspectFor if nobody else does.
+func (s *suspects) began(submit func(*conversation)) func() {
 	end := sync.OnceFunc(func() {
-		if c := s.next(); c != nil {
+		for _, c := range s.leave() {
 			submit(c)
 		}
 	})
@@ -51,16 +65,27 @@ func (s *suspects) leave(submit func(*conversation)) func() {
 	}
 }
 
-// next gives up the turn and returns who has waited longest, nil for nobody.
-func (s *suspects) next() *conversation {
+// leave ends a turn and returns whose turn it is now.
+func (s *suspects) leave() (next []*conversation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.busy = false
-	if len(s.line) == 0 {
-		return nil
+	s.under--
+	s.proven++
+	s.alone = false
+	if len(s.last) > 0 {
+		if s.under == 0 {
+			next, s.last, s.alone = s.last[:1:1], s.last[1:], true
+		}
+	} else {
+		n := max(0, min(s.proven+1-s.under, len(s.line)))
+		next, s.line = s.line[:n:n], s.line[n:]
 	}
-	c := s.line[0]
-	s.line[0] = nil
-	s.line = s.line[1:]
-	return c
+	for _, c := range next {
+		if s.granted == nil {
+			s.granted = map[*conversation]bool{}
+		}
+		s.granted[c] = true
+		s.under++
+	}
+	return next
 }

@@ -184,14 +184,22 @@ func (e *Engine) Dir() string { return e.dir }
 // Embedded reports whether the store is in this process.
 func (e *Engine) Embedded() bool { return e.srv != nil }
 
-// Healthy returns an error when the store cannot be reached, or when a flush
-// to disk has failed: then nothing is stored until it is opened again.
+// Healthy returns an error when the store cannot be reached, and when writing
+// to disk has failed, because it is full for example. The latter is final:
+// what was acknowledged is safe, but nothing more is stored, even when there is
+// room again, until the store is opened anew.
 func (e *Engine) Healthy() error {
+	if !e.conn.IsConnected() {
+		return fmt.Errorf("NATS connection is %s", e.conn.Status())
+	}
 	if e.barrier != nil && e.barrier.err() != nil {
 		return e.barrier.err()
 	}
-	if !e.conn.IsConnected() {
-		return fmt.Errorf("NATS connection is %s", e.conn.Status())
+	if e.srv == nil {
+		return nil
+	}
+	if health := e.srv.Healthz(nil); health.Error != "" {
+		return fmt.Errorf("%s; make room on the disk and start again", health.Error)
 	}
 	return nil
 }
@@ -205,6 +213,7 @@ func (e *Engine) Close() error {
 			l.close()
 		}
 	}
+	sound := e.srv != nil && e.conn != nil && e.Healthy() == nil
 	if e.conn != nil {
 		e.conn.Close()
 	}
@@ -216,7 +225,7 @@ func (e *Engine) Close() error {
 		errs = append(errs, e.barrier.wait())
 		e.barrier.close()
 	}
-	if e.srv != nil && errors.Join(errs...) == nil {
+	if sound && errors.Join(errs...) == nil {
 		errs = append(errs, markClean(e.dir))
 	}
 	if e.release != nil {

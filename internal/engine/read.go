@@ -16,6 +16,10 @@ func lowerSubject(stream string) string { return strings.ToLower(stream) }
 // for; with chunkBytes it bounds a reader's memory to 16 MiB in common use.
 const readAhead = 128
 
+// readerTimeout bounds asking the store for a reader, which is done again: a
+// question may be lost together with the server that it was put to.
+const readerTimeout = 5 * time.Second
+
 // forgetTimeout bounds telling the store that a reader has ended.
 const forgetTimeout = time.Second
 
@@ -41,10 +45,12 @@ func (l *Log) Follow(ctx context.Context, from Pos, fn func(Batch) error) error 
 // follow reads until its subscription ends. It returns where to go on, and
 // fn's error.
 func (l *Log) follow(ctx context.Context, from Pos, fn func(Batch) error) (Pos, error) {
-	cons, err := l.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+	asking, cancel := context.WithTimeout(ctx, readerTimeout)
+	cons, err := l.stream.OrderedConsumer(asking, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:   max(from.Seq(), 1),
 	})
+	cancel()
 	if err != nil {
 		return from, ctx.Err()
 	}

@@ -50,6 +50,7 @@ type tornState struct {
 	later   map[int]Pos // acknowledged after it
 	floor   Pos         // what is before it may be trimmed
 	keys    map[string]string
+	letters int
 }
 
 func playTorn(t *testing.T, rnd *rand.Rand) {
@@ -120,6 +121,9 @@ func (s *tornState) untilQuiet(t *testing.T, v *victim) {
 		case "key":
 			key, value, _ := strings.Cut(rest, " ")
 			s.keys[key] = value
+		case "letter":
+			n, _ := strconv.Atoi(rest)
+			s.letters += n
 		case "quiet":
 			return
 		}
@@ -202,6 +206,14 @@ func (s *tornState) check(t *testing.T, e *Engine) {
 		if err != nil || string(value) != want {
 			t.Errorf("key %s: got %q, %v, want %q", key, value, err, want)
 		}
+	}
+	letters := 0
+	err := e.Dead.List(t.Context(), 0, func(l Letter) bool {
+		letters++
+		return true
+	})
+	if err != nil || letters < s.letters {
+		t.Errorf("got %d dead letters, %v, want %d", letters, err, s.letters)
 	}
 	next, _ := mustAppend(t, e.Inbox, content(1<<29, 500))
 	if next <= highest {

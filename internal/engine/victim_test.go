@@ -21,6 +21,7 @@ import (
 //	ack N POS     record N was acknowledged at POS
 //	floor POS     from here on everything before POS may be trimmed
 //	key K V       key K has had the value V since a flush
+//	letter N      so many dead letters have been put
 //	touched K     key K is about to be set to something else
 //	quiet         all of the above is acknowledged, nothing is under way
 //	fatal TEXT    the store did not do what it should
@@ -167,6 +168,19 @@ func (w *childWork) quietPart() error {
 	for k := range 8 {
 		w.say("key k%d before", k)
 	}
+	return w.bury(3)
+}
+
+// bury puts n dead letters.
+func (w *childWork) bury(n int) error {
+	letters := make([]Letter, n)
+	for i := range letters {
+		letters[i] = Letter{Kind: DeadEvent, Channel: "c", Body: content(i, 500)}
+	}
+	if err := w.e.Dead.Put(context.Background(), letters...); err != nil {
+		return err
+	}
+	w.say("letter %d", n)
 	return nil
 }
 
@@ -228,5 +242,5 @@ func (w *childWork) trim() error {
 			return err
 		}
 	}
-	return nil
+	return w.bury(1)
 }

@@ -18,6 +18,8 @@ import (
 const (
 	checkpointEvery = 500 * time.Millisecond
 	cacheBytes      = 64 << 20
+	// readLimit bounds reading what is left when Run ends.
+	readLimit = time.Second
 )
 
 // Channel is a LINE channel that is sent through.
@@ -97,6 +99,9 @@ func New(cfg Config) *Outbox {
 // sent at once. It returns nil after an orderly end.
 func (o *Outbox) Run(ctx context.Context) error {
 	from, err := o.recover(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("outbox: recover: %w", err)
 	}
@@ -106,9 +111,13 @@ func (o *Outbox) Run(ctx context.Context) error {
 	for _, s := range o.senders {
 		s.start(calls, &lanes)
 	}
-	g.Go(func() error { return o.follow(ctx, from) })
-	g.Go(func() error { o.writeCheckpoints(ctx); return nil })
+	reading, stopReading := context.WithCancel(calls)
+	defer stopReading()
+	g.Go(func() error { return o.follow(reading, from) })
+	g.Go(func() error { o.writeCheckpoints(reading); return nil })
 	<-ctx.Done()
+	o.readRest(calls)
+	stopReading()
 	err = g.Wait()
 	o.drain(calls)
 	cancel()
@@ -117,6 +126,19 @@ func (o *Outbox) Run(ctx context.Context) error {
 		o.lg.Error("last outbox checkpoint was not stored; the next start reads more", "error", last)
 	}
 	return err
+}
+
+// readRest waits until all that was stored has been read: handlers that ended
+// last have users who wait, too.
+func (o *Outbox) readRest(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	end, err := o.eng.Outbox.End(ctx)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for err == nil && engine.Pos(o.read.Load()) < end && ctx.Err() == nil {
+		<-tick.C
+	}
 }
 
 // drain waits until nothing can be sent at once any more, or for the limit.

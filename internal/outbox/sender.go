@@ -32,6 +32,7 @@ type sender struct {
 	started       bool
 	entries       []*entry          // read and not dropped from the front, in order
 	byID          map[string]*entry // the same
+	recent        recentIDs
 	conversations map[string]*conversation
 	ready         int           // conversations in a lane or in a call
 	quiet         chan struct{} // closed when ready is 0; nil while nobody waits for that
@@ -56,7 +57,7 @@ type send struct {
 	// goroutine that works on its conversation.
 	call     int // the next one
 	done     bool
-	noReply  bool      // LINE refused the reply token
+	noReply  bool      // there is no reply token, or LINE refused it, or its time is over
 	tried    string    // the way of a try whose outcome is not known; "" for none
 	triedAt  time.Time // of the first such try
 	attempts int       // at this call, since the start
@@ -101,12 +102,13 @@ func (s *sender) start(ctx context.Context, g *errgroup.Group) {
 func (s *sender) arrive(pos engine.Pos, stored *engine.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if pos < s.floor || s.byID[stored.ID] != nil {
-		return // done long ago, or stored twice because the store answered late
+	if pos < s.floor || s.byID[stored.ID] != nil || s.recent.has(stored.ID) {
+		return // done before, or stored twice
 	}
 	e := &entry{pos: pos, id: stored.ID, at: stored.At, open: len(stored.Sends)}
 	for i := range stored.Sends {
-		e.sends = append(e.sends, &send{entry: e, index: i, to: stored.Sends[i].To})
+		to := &stored.Sends[i]
+		e.sends = append(e.sends, &send{entry: e, index: i, to: to.To, noReply: to.ReplyToken == ""})
 	}
 	s.entries = append(s.entries, e)
 	s.byID[e.id] = e
@@ -187,6 +189,7 @@ func (s *sender) dropDone() {
 	n := 0
 	for n < len(s.entries) && s.entries[n].open == 0 {
 		delete(s.byID, s.entries[n].id)
+		s.recent.add(s.entries[n].id)
 		s.entries[n] = nil
 		n++
 	}
@@ -211,6 +214,13 @@ func (s *sender) finish(c *conversation) {
 		delete(s.conversations, c.to)
 	}
 	s.tellQuiet()
+}
+
+// reroute lets a conversation wait in the lane that its next call needs.
+func (s *sender) reroute(c *conversation, way string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lanes[way].push(c)
 }
 
 // resubmit lets a conversation wait in its lane again.

@@ -53,7 +53,8 @@ func (s *sender) step(ctx context.Context, c *conversation, from *lane) {
 	}
 	k.way = way
 	if way != from.way {
-		s.resubmit(c) // its token ran out in line, or it guessed wrong: the other lane paces it
+		snd.noReply = way == wayPush
+		s.reroute(c, way) // its token ran out in line: the other lane paces it
 		return
 	}
 	if err := s.noteTried(k); err != nil {
@@ -156,6 +157,8 @@ func (s *sender) conclude(ctx context.Context, c *conversation, k call, from *la
 		s.o.cfg.Metrics.sent(s.name, k.way, "unknown")
 		s.lg.Warn("outcome of a call is not known; trying again", "way", k.way, "entry", k.id.Entry, "attempt", snd.attempts, "error", err)
 		s.later(c, s.pause(snd.attempts, k.way))
+	case errors.Is(err, line.ErrInvalid):
+		s.bury(ctx, c, k, "it cannot be a call to LINE: "+err.Error())
 	case line.Temporary(err), line.NotSent(err), line.Unauthorized(err):
 		snd.attempts++
 		s.lg.Warn("call failed; trying again", "way", k.way, "entry", k.id.Entry, "attempt", snd.attempts, "error", err)

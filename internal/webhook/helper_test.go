@@ -145,3 +145,5 @@ func textEvent(id, user, text string) string {
 func bodyOf(events ...string) string {
 	return `{"destination":"U8e742f61d673b39c7fff3cecb7536ef0","events":[` + strings.Join(events, ",") + `]}`
 }
+
+func newTextLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

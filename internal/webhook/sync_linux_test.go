@@ -43,8 +43,9 @@ func serveChild(dir string) error {
 }
 
 // TestSyncBeforeAnswer lets the kernel's calls of a front desk be recorded by
-// somebody else: the event's bytes are written to a file in the data folder,
-// then the file system is flushed with success, then the answer is written.
+// somebody else: the bytes of an event and of a dead letter are written to
+// files in the data folder, then the file system is flushed with success, then
+// the answer is written.
 func TestSyncBeforeAnswer(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	switch {
@@ -60,11 +61,17 @@ func TestSyncBeforeAnswer(t *testing.T) {
 	closeCleanly(t, dir) // so that the traced start finds the mark of a clean end
 	calls := traceOne(t, strace, dir, "MARK-7f1e0c")
 
-	stored := find(calls, 0, func(c call) bool {
-		return strings.Contains(c.name, "write") && strings.Contains(c.text, dir+"/jetstream/") && strings.Contains(c.text, "MARK-7f1e0c")
-	})
-	if stored < 0 {
-		t.Fatal("the event's bytes were not written to a file of the data folder")
+	stored := -1 // the later one of both writes
+	for _, mark := range []string{"MARK-7f1e0c", `event has no type`} {
+		written := find(calls, 0, func(c call) bool {
+			return strings.Contains(c.name, "write") && strings.Contains(c.text, "<"+dir+"/jetstream/") && strings.Contains(c.text, mark)
+		})
+		if written < 0 {
+			t.Fatalf("%q was not written to a file of the data folder", mark)
+		}
+		if stored < 0 || calls[written].end > calls[stored].end {
+			stored = written
+		}
 	}
 	answered := find(calls, 0, func(c call) bool { return strings.Contains(c.text, `"HTTP/1.1 200`) })
 	if answered < 0 {
@@ -119,13 +126,13 @@ func traceOne(t *testing.T, strace, dir, mark string) []call {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	defer in.Close() // or it would serve on when the test has failed
 	first, err := bufio.NewReader(lines).ReadString('\n')
 	url, ok := strings.CutPrefix(strings.TrimSpace(first), "url ")
 	if !ok {
-		in.Close()
 		t.Fatalf("the traced process did not serve: %q, %v", first, err)
 	}
-	body := bodyOf(textEvent("01H810YECXQQZ37VAXPF6H9E6T", "U8e742f61d673b39c7fff3cecb7536ef1", mark))
+	body := bodyOf(textEvent("01H810YECXQQZ37VAXPF6H9E6T", "U8e742f61d673b39c7fff3cecb7536ef1", mark), "{}")
 	if status, answer := post(t, url+"/callback", body, sign(mainSecret, body)); status != http.StatusOK {
 		t.Errorf("got %d %s", status, answer)
 	}

@@ -1,0 +1,3 @@
+package linesim
+
+const maxMenuImage = 1 << 20
