@@ -29,6 +29,39 @@ func (s *Server) clean(ctx context.Context) error {
 	}
 }
 
+const (
+	healthEvery = time.Second
+	// sickLimit is how long the store may be out of order before the server
+	// ends, so that whatever runs it starts it anew: what a failed write leaves
+	// is only mended by opening the store again.
+	sickLimit = 5 * time.Second
+)
+
+// watch returns an error when the embedded store stays out of order. An
+// external one is waited for.
+func (s *Server) watch(ctx context.Context) error {
+	tick := time.NewTicker(healthEvery)
+	defer tick.Stop()
+	var since time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		err := s.eng.Healthy()
+		switch {
+		case err == nil:
+			since = time.Time{}
+		case since.IsZero():
+			s.lg.Error("store is out of order", "error", err)
+			since = time.Now()
+		case s.eng.Embedded() && time.Since(since) > sickLimit:
+			return err
+		}
+	}
+}
+
 // trim takes away what nobody needs: neither a restart of the dispatcher, nor
 // one of the outbox, nor anybody who looks within the time that it is kept.
 func (s *Server) trim(ctx context.Context, now time.Time) error {

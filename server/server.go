@@ -196,6 +196,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	dispatching := start(fail, "dispatcher", s.disp.Run)
 	sending := start(fail, "outbox", s.out.Run)
 	cleaning := start(fail, "janitor", s.clean)
+	watching := start(fail, "store", s.watch)
 	s.lg.Info("frontdesk runs", "listen", s.Addr().String(), "data", s.cfg.Data)
 	<-failed.Done()
 
@@ -207,6 +208,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	s.lg.Info("sending what can be sent at once")
 	sending.stop()
 	cleaning.stop()
+	watching.stop()
 	web.stopInternal()
 	if cause := context.Cause(failed); ctx.Err() == nil || !errors.Is(cause, context.Cause(ctx)) {
 		return cause

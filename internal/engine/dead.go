@@ -157,7 +157,7 @@ func decodeLetter(msg *jetstream.RawStreamMsg) (Letter, error) {
 	return letter, nil
 }
 
-// Delete removes a letter; ErrNotFound when there is none.
+// Delete removes a letter for good; ErrNotFound when there is none.
 func (d *Dead) Delete(ctx context.Context, id uint64) error {
 	err := d.stream.DeleteMsg(ctx, id)
 	if errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
@@ -166,7 +166,10 @@ func (d *Dead) Delete(ctx context.Context, id uint64) error {
 	if err != nil {
 		return fmt.Errorf("delete dead letter %d: %w", id, err)
 	}
-	return nil
+	if d.barrier == nil {
+		return nil
+	}
+	return d.barrier.wait() // or a power loss could bring it back
 }
 
 // Count returns how many letters there are.

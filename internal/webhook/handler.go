@@ -28,7 +28,7 @@ const (
 	// 0.5 GiB in all. More are answered 503; LINE's are smaller.
 	maxLarge = 64
 	// deadLimit bounds storing the malformed events of a request.
-	deadLimit = time.Second
+	deadLimit = 500 * time.Millisecond
 	// keepBuffer is the largest body buffer that is kept for later requests.
 	keepBuffer = 64 << 10
 )
@@ -229,28 +229,34 @@ func bodyError(err error) error {
 	return &refusal{http.StatusRequestTimeout, "body did not arrive in time"}
 }
 
-// store makes everything in the request durable.
+// store makes everything in the request durable. Events come first: delivered
+// again after a failure they are known, and dead letters would be doubled.
 func (h *Handler) store(ctx context.Context, ch *channel, request request, start time.Time) error {
-	if len(request.malformed) > 0 {
-		if err := h.bury(ctx, ch, request.malformed, start); err != nil {
+	if len(request.events) > 0 {
+		if err := h.accept(ch, request.events, start); err != nil {
 			return err
 		}
 	}
-	if len(request.events) == 0 {
-		return nil // LINE's connectivity check, or nothing but malformed events
+	if len(request.malformed) > 0 {
+		return h.bury(ctx, ch, request.malformed, start)
 	}
+	return nil // neither is LINE's connectivity check
+}
+
+// accept puts the events into the inbox.
+func (h *Handler) accept(ch *channel, events []engine.Event, start time.Time) error {
 	var few [4]encoding.BinaryAppender // most requests hold one event
 	records := few[:0]
-	for i := range request.events {
-		records = append(records, &request.events[i])
+	for i := range events {
+		records = append(records, &events[i])
 	}
 	if _, _, err := h.cfg.Inbox.Append(records...); err != nil {
 		return err
 	}
-	h.cfg.Metrics.accepted(ch.name, len(request.events))
+	h.cfg.Metrics.accepted(ch.name, len(events))
 	if h.cfg.Trace != nil {
 		stored := time.Now()
-		for _, ev := range request.events {
+		for _, ev := range events {
 			h.cfg.Trace(ev.ID, StepReceived, start)
 			h.cfg.Trace(ev.ID, StepStored, stored)
 		}
