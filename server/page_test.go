@@ -117,12 +117,25 @@ func TestPage(t *testing.T) {
 		}
 	}
 	if dir := os.Getenv("FRONTDESK_SCREENSHOTS"); dir != "" {
-		screenshot(ctx, t, filepath.Join(dir, "phone.png"))
+		for name, width := range map[string]int64{"phone.png": 1400, "phone-narrow.png": 390} {
+			if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 860)); err != nil {
+				t.Fatal(err)
+			}
+			screenshot(ctx, t, filepath.Join(dir, name))
+		}
 	}
 }
 
+// screenshot takes a picture once the page has come to rest.
 func screenshot(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
+	const moving = `document.getAnimations().length`
+	for n := 1; n > 0; {
+		var err error
+		if n, err = chromedp.Run(ctx, chromedp.Evaluate[int](moving)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -49,12 +50,13 @@ func (t *trace) add(eventID string, step Step) {
 		t.recent[t.next] = eventID
 		t.next = (t.next + 1) % maxTraced
 	}
-	if len(steps) < maxSteps {
+	known = slices.ContainsFunc(steps, func(s Step) bool { return s.Step == step.Step && s.RequestID == step.RequestID })
+	if !known && len(steps) < maxSteps {
 		t.steps[eventID] = append(steps, step)
 	}
 }
 
-// of returns an event's steps in the order they were noted.
+// of returns an event's steps, each as it was noted first, in that order.
 func (t *trace) of(eventID string) []Step {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -47,10 +47,13 @@ type Config struct {
 
 	Metrics *Metrics
 	Logger  *slog.Logger
-	// Trace is told when a call of an event was accepted by LINE; nil for
-	// nobody. requestID is LINE's.
+	// Trace is told when an event's entry is known to be durable, and when a
+	// call was accepted by LINE; nil for nobody. requestID is LINE's, of a call.
 	Trace func(eventID, step string, at time.Time, requestID string)
 }
+
+// StepStored is what Trace is told of an entry; a call is "sent by" its way.
+const StepStored = "stored in the outbox"
 
 func (c *Config) setDefaults() {
 	setDefault(&c.MaxInFlight, 256)

@@ -63,6 +63,7 @@ func (s *sender) step(ctx context.Context, c *conversation, from *lane) {
 		return
 	}
 	start := time.Now()
+	s.o.cfg.Trace(k.eventID, StepStored, start, "") // the note's flush made its entry durable, too
 	result, err := s.transmit(ctx, k)
 	s.o.cfg.Metrics.called(way, time.Since(start))
 	s.conclude(ctx, c, k, from, result, err)
