@@ -201,6 +201,9 @@ func (d *Dispatcher) checkpoint(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := d.eng.Flush(); err != nil {
+		return err
+	}
 	d.floor.Store(uint64(lowest))
 	d.outbox.Store(uint64(outbox))
 	return nil

@@ -15,13 +15,15 @@ type Bucket struct {
 	kv jetstream.KeyValue
 }
 
-func (o opener) bucket(ctx context.Context, name string) (*Bucket, error) {
+// bucket makes a bucket. history is how many values of a key stay in the store:
+// with more than one, a power loss that takes the last one leaves one before it.
+func (o opener) bucket(ctx context.Context, name string, history uint8) (*Bucket, error) {
 	kv, err := o.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket:   name,
 		Storage:  jetstream.FileStorage,
 		MaxBytes: bucketMaxBytes,
 		Replicas: o.replicas,
-		History:  1,
+		History:  history,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", name, err)

@@ -130,10 +130,10 @@ func (e *Engine) open(ctx context.Context, cfg Config) error {
 	if e.Dead, err = open.dead(ctx); err != nil {
 		return err
 	}
-	if e.Directory, err = open.bucket(ctx, "directory"); err != nil {
+	if e.Directory, err = open.bucket(ctx, "directory", 1); err != nil {
 		return err
 	}
-	e.Control, err = open.bucket(ctx, "control")
+	e.Control, err = open.bucket(ctx, "control", 8)
 	return err
 }
 

@@ -299,6 +299,9 @@ func (o *Outbox) checkpoint(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := o.eng.Flush(); err != nil {
+		return err
+	}
 	o.floor.Store(uint64(lowest))
 	return nil
 }
