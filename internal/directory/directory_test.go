@@ -390,6 +390,9 @@ func TestProfileIsAskedForOnceByMany(t *testing.T) {
 			}
 			started.Add(1)
 			got, err := w.d.Profile(ctx, "main", frontdesk.Source{Type: "user", UserID: u}, u)
+			if i == 0 && errors.Is(err, context.Canceled) {
+				return
+			}
 			if err != nil || got.DisplayName != "花子" {
 				t.Errorf("got %+v, %v", got, err)
 			}
