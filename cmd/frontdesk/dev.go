@@ -182,7 +182,7 @@ func markDevData(dir string) error {
 	if _, err := os.Stat(mark); err == nil {
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(dir, "jetstream")); err == nil && false {
+	if _, err := os.Stat(filepath.Join(dir, "jetstream")); err == nil {
 		return fmt.Errorf("%s holds the data of a real server, whose messages would go to the simulator; choose another folder with --data", dir)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
