@@ -44,7 +44,7 @@ func Example() {
 		Listen: "127.0.0.1:0",
 		Data:   data,
 		LINE:   server.LINE{API: line.URL + "/sim/line"},
-		Channel: []server.Channel{{
+		Channels: []server.Channel{{
 			Name: "main", Secrets: []string{sim.ChannelSecret()}, AccessToken: sim.ChannelAccessToken(),
 		}},
 	}, mux)

@@ -85,6 +85,10 @@ func forbidden(folder, imported string, test bool) string {
 		if !root && !to("line") {
 			return "it may import the root package and line"
 		}
+	case strings.HasPrefix(folder, "examples/"):
+		if to("internal") {
+			return "an example has what every reader has"
+		}
 	case folder == "internal/engine":
 		return "the store knows nobody"
 	case strings.HasPrefix(folder, "internal/bench"):
@@ -130,6 +134,8 @@ func TestForbidden(t *testing.T) {
 		{"bots/parrot", module, false, true},
 		{"bots/parrot", module + "/server", false, false},
 		{"cmd/frontdesk", module + "/linesim", false, true},
+		{"examples/hello", module + "/server", false, true},
+		{"examples/hello", module + "/internal/engine", false, false},
 		{"nowhere", module, false, false},
 	} {
 		if why := forbidden(tc.folder, tc.imported, tc.test); (why == "") != tc.ok {

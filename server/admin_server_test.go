@@ -36,7 +36,7 @@ func TestAdminOfRunningServer(t *testing.T) {
 	})
 	cfg := server.Config{
 		Listen: "127.0.0.1:0", Data: data,
-		Channel: []server.Channel{{Name: "main", Secrets: []string{"s"}, AccessToken: "t"}},
+		Channels: []server.Channel{{Name: "main", Secrets: []string{"s"}, AccessToken: "t"}},
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	srv, err := server.New(ctx, cfg, bot)

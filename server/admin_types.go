@@ -138,7 +138,7 @@ type LetterDetail struct {
 type UserQuery struct {
 	Channel string
 	State   string // friend, blocked or seen
-	After   string // user ID
+	After   string // channel and user ID, joined by a slash
 	Limit   int    // rows, at most 1,000; 0 for 20
 }
 

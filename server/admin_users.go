@@ -27,18 +27,22 @@ func (a *adminAPI) listUsers(r *http.Request) (any, error) {
 	page := UserPage{Users: []UserRow{}}
 	skipping := after != ""
 	err = a.dir.Users(r.Context(), channel, func(u directory.User) bool {
+		place := u.Channel + "/" + u.UserID
 		switch {
 		case skipping:
-			skipping = u.UserID != after
+			skipping = place != after
 		case state == "" || u.State == state:
 			page.Users = append(page.Users, UserRow(u))
 		}
 		if len(page.Users) == limit {
-			page.Next = u.UserID
+			page.Next = place
 			return false
 		}
 		return true
 	})
+	if err == nil && skipping {
+		err = &refusedError{http.StatusConflict, fmt.Sprintf("after: user %s is not among them, or was forgotten meanwhile; begin anew", after)}
+	}
 	return page, err
 }
 

@@ -44,8 +44,9 @@ func TestUsers(t *testing.T) {
 		{"all", "main/Ua/friend shop/Ua/friend main/Ub/blocked", "", UserQuery{}},
 		{"of a channel", "main/Ua/friend main/Ub/blocked", "", UserQuery{Channel: "main"}},
 		{"in a state", "main/Ub/blocked", "", UserQuery{State: "blocked"}},
-		{"the first", "main/Ua/friend", "Ua", UserQuery{Channel: "main", Limit: 1}},
-		{"behind the first", "main/Ub/blocked", "", UserQuery{Channel: "main", After: "Ua"}},
+		{"the first", "main/Ua/friend", "main/Ua", UserQuery{Limit: 1}},
+		{"behind the first", "shop/Ua/friend", "shop/Ua", UserQuery{After: "main/Ua", Limit: 1}},
+		{"behind the second", "main/Ub/blocked", "", UserQuery{After: "shop/Ua"}},
 		{"of no channel", "", "", UserQuery{Channel: "none"}},
 	}
 	for _, tt := range tests {
@@ -55,6 +56,9 @@ func TestUsers(t *testing.T) {
 				t.Errorf("got %q, next %q, %v; want %q, next %q", list(page.Users), page.Next, err, tt.want, tt.next)
 			}
 		})
+	}
+	if _, err := d.Users(t.Context(), UserQuery{After: "main/Uz"}); err == nil || !strings.Contains(err.Error(), "begin anew") {
+		t.Errorf("behind nobody: got error %v", err)
 	}
 	users, err := d.User(t.Context(), "", "Ua")
 	if err != nil || list(users) != "main/Ua/friend shop/Ua/friend" {

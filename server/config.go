@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,21 +21,21 @@ type Config struct {
 	InternalListen string `koanf:"internal_listen"` // metrics, health, pprof; "" for none
 	Data           string `koanf:"data"`            // data folder; one process at a time
 
-	TLS     TLS       `koanf:"tls"`
-	NATS    NATS      `koanf:"nats"`
-	LINE    LINE      `koanf:"line"`
-	Inbox   Store     `koanf:"inbox"`
-	Outbox  Store     `koanf:"outbox"`
-	Handler Handling  `koanf:"handler"`
-	Channel []Channel `koanf:"channels"` // at least one; the first also answers on /callback
+	TLS      TLS       `koanf:"tls"`
+	NATS     NATS      `koanf:"nats"`
+	LINE     LINE      `koanf:"line"`
+	Inbox    Store     `koanf:"inbox"`
+	Outbox   Store     `koanf:"outbox"`
+	Handler  Handling  `koanf:"handler"`
+	Channels []Channel `koanf:"channels"` // at least one; the first also answers on /callback
 
 	ProfileAge time.Duration `koanf:"profile_age"` // how old a profile gets before it is fetched again
 	Drain      time.Duration `koanf:"drain"`       // for running handlers at shutdown
 
 	// Pages serves what is not a webhook on the public port; nil for nothing.
 	Pages http.Handler `koanf:"-"`
-	// Logger is told what happens; nil for nothing. It never gets message
-	// texts, tokens or secrets.
+	// Logger is told what happens; nil for slog.Default(). It never gets
+	// message texts, tokens or secrets, but for what a handler's error says.
 	Logger *slog.Logger `koanf:"-"`
 }
 
@@ -111,29 +112,22 @@ func DefaultConfig() Config {
 // setDefaults replaces zero values.
 func (c *Config) setDefaults() {
 	def := DefaultConfig()
-	setDefault(&c.Listen, def.Listen)
-	setDefault(&c.Data, def.Data)
-	setDefault(&c.NATS.Replicas, def.NATS.Replicas)
-	setDefault(&c.Inbox.MaxBytes, def.Inbox.MaxBytes)
-	setDefault(&c.Inbox.Keep, def.Inbox.Keep)
-	setDefault(&c.Outbox.MaxBytes, def.Outbox.MaxBytes)
-	setDefault(&c.Outbox.Keep, def.Outbox.Keep)
-	setDefault(&c.ProfileAge, def.ProfileAge)
-	setDefault(&c.Drain, def.Drain)
-	setDefault(&c.Handler.MaxConcurrent, def.Handler.MaxConcurrent)
-	setDefault(&c.Handler.Timeout, def.Handler.Timeout)
-	setDefault(&c.Handler.MaxAttempts, def.Handler.MaxAttempts)
-	setDefault(&c.Handler.BackoffMin, def.Handler.BackoffMin)
-	setDefault(&c.Handler.BackoffMax, def.Handler.BackoffMax)
+	c.Listen = cmp.Or(c.Listen, def.Listen)
+	c.Data = cmp.Or(c.Data, def.Data)
+	c.NATS.Replicas = cmp.Or(c.NATS.Replicas, def.NATS.Replicas)
+	c.Inbox.MaxBytes = cmp.Or(c.Inbox.MaxBytes, def.Inbox.MaxBytes)
+	c.Inbox.Keep = cmp.Or(c.Inbox.Keep, def.Inbox.Keep)
+	c.Outbox.MaxBytes = cmp.Or(c.Outbox.MaxBytes, def.Outbox.MaxBytes)
+	c.Outbox.Keep = cmp.Or(c.Outbox.Keep, def.Outbox.Keep)
+	c.ProfileAge = cmp.Or(c.ProfileAge, def.ProfileAge)
+	c.Drain = cmp.Or(c.Drain, def.Drain)
+	c.Handler.MaxConcurrent = cmp.Or(c.Handler.MaxConcurrent, def.Handler.MaxConcurrent)
+	c.Handler.Timeout = cmp.Or(c.Handler.Timeout, def.Handler.Timeout)
+	c.Handler.MaxAttempts = cmp.Or(c.Handler.MaxAttempts, def.Handler.MaxAttempts)
+	c.Handler.BackoffMin = cmp.Or(c.Handler.BackoffMin, def.Handler.BackoffMin)
+	c.Handler.BackoffMax = cmp.Or(c.Handler.BackoffMax, def.Handler.BackoffMax)
 	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
+		c.Logger = slog.Default()
 	}
 }
 
@@ -176,11 +170,11 @@ func (c Config) Check() error {
 }
 
 func (c Config) checkChannels() (faults []error) {
-	if len(c.Channel) == 0 {
+	if len(c.Channels) == 0 {
 		return []error{errors.New("channels: none; set LINE_CHANNEL_SECRET and LINE_CHANNEL_ACCESS_TOKEN, or list them in the file")}
 	}
 	seen := map[string]bool{}
-	for i, ch := range c.Channel {
+	for i, ch := range c.Channels {
 		where := fmt.Sprintf("channels[%d] (%s)", i, ch.Name)
 		if !channelName.MatchString(ch.Name) {
 			faults = append(faults, fmt.Errorf("%s: name must be 1 to 32 letters, digits, '-' or '_'", where))

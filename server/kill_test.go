@@ -60,9 +60,9 @@ func runChild(env string) {
 	}()
 	srv, err := server.New(ctx, server.Config{
 		Listen: "127.0.0.1:0", Data: child.Data, LINE: server.LINE{API: child.API},
-		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Handler: server.Handling{BackoffMin: 50 * time.Millisecond},
-		Channel: []server.Channel{{Name: "main", Secrets: []string{child.Secret}, AccessToken: child.Token}},
+		Logger:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Handler:  server.Handling{BackoffMin: 50 * time.Millisecond},
+		Channels: []server.Channel{{Name: "main", Secrets: []string{child.Secret}, AccessToken: child.Token}},
 	}, counter())
 	if err != nil {
 		panic(err)

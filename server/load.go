@@ -69,13 +69,13 @@ func LoadConfig(src Sources) (Config, error) {
 	l.decode(&cfg)
 	l.port(&cfg)
 	if src.NoChannels {
-		cfg.Channel = []Channel{{Name: mainChannel, Secrets: []string{"-"}, AccessToken: "-"}} // only for Check
+		cfg.Channels = []Channel{{Name: mainChannel, Secrets: []string{"-"}, AccessToken: "-"}} // only for Check
 	} else {
 		l.lineChannel(&cfg)
 	}
 	err := errors.Join(append(l.faults, cfg.Check())...)
 	if src.NoChannels {
-		cfg.Channel = nil
+		cfg.Channels = nil
 	}
 	return cfg, err
 }
@@ -187,16 +187,16 @@ func (l *loader) lineChannel(cfg *Config) {
 	if secret == "" && token == "" && id == "" {
 		return
 	}
-	i := slices.IndexFunc(cfg.Channel, func(ch Channel) bool { return ch.Name == mainChannel })
+	i := slices.IndexFunc(cfg.Channels, func(ch Channel) bool { return ch.Name == mainChannel })
 	switch {
-	case i < 0 && len(cfg.Channel) > 0:
+	case i < 0 && len(cfg.Channels) > 0:
 		l.fault("LINE_CHANNEL_…", "these variables describe the channel %q, which the file does not list; unset them, or give a channel that name", mainChannel)
 		return
 	case i < 0:
-		cfg.Channel = []Channel{{Name: mainChannel}}
+		cfg.Channels = []Channel{{Name: mainChannel}}
 		i = 0
 	}
-	ch := &cfg.Channel[i]
+	ch := &cfg.Channels[i]
 	if secret != "" {
 		ch.Secrets = nil
 		for part := range strings.SplitSeq(secret, ",") {

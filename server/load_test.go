@@ -28,7 +28,7 @@ func writeConfig(t *testing.T, text string) string {
 // with returns the defaults, changed by f.
 func with(f func(*Config)) Config {
 	cfg := DefaultConfig()
-	cfg.Channel = []Channel{{Name: "main", Secrets: []string{"s"}, AccessToken: "t"}}
+	cfg.Channels = []Channel{{Name: "main", Secrets: []string{"s"}, AccessToken: "t"}}
 	if f != nil {
 		f(&cfg)
 	}
@@ -50,7 +50,7 @@ func TestLoadConfig(t *testing.T) {
 			name: "two secrets and a channel ID in the environment",
 			env:  []string{"LINE_CHANNEL_SECRET=s1, s2", "LINE_CHANNEL_ID=1234"},
 			want: with(func(c *Config) {
-				c.Channel = []Channel{{Name: "main", Secrets: []string{"s1", "s2"}, ID: "1234"}}
+				c.Channels = []Channel{{Name: "main", Secrets: []string{"s1", "s2"}, ID: "1234"}}
 			}),
 		},
 		{name: "an empty file", file: "\n", env: lineEnv, want: with(nil)},
@@ -87,7 +87,7 @@ func TestLoadConfig(t *testing.T) {
 		{name: "PORT sets the port", env: append(lineEnv, "PORT=5000"), want: with(func(c *Config) { c.Listen = ":5000" })},
 		{name: "PORT keeps the host of the defaults", env: append(lineEnv, "PORT=5000"),
 			base: &Config{Listen: "127.0.0.1:8080"},
-			want: Config{Listen: "127.0.0.1:5000", Channel: with(nil).Channel}},
+			want: Config{Listen: "127.0.0.1:5000", Channels: with(nil).Channels}},
 		{name: "PORT goes behind the file", file: "listen: \":1\"\n" + oneChannel, env: []string{"PORT=5000"},
 			want: with(func(c *Config) { c.Listen = ":1" })},
 		{name: "PORT goes behind its variable", env: append(lineEnv, "PORT=5000", "FRONTDESK_LISTEN=:2"),
@@ -99,7 +99,7 @@ func TestLoadConfig(t *testing.T) {
 			file: "channels:\n  - {name: main, secrets: 0123, access_token: 1e10}\n" +
 				"  - {name: shop, secrets: [a, b], id: 0012, bot: parrot, reply_rate: 0.5, push_rate: 100}\n",
 			want: with(func(c *Config) {
-				c.Channel = []Channel{
+				c.Channels = []Channel{
 					{Name: "main", Secrets: []string{"0123"}, AccessToken: "1e10"},
 					{Name: "shop", Secrets: []string{"a", "b"}, ID: "0012", Bot: "parrot", ReplyRate: 0.5, PushRate: 100},
 				}
@@ -109,7 +109,7 @@ func TestLoadConfig(t *testing.T) {
 			name: "the environment goes before the file's channel main",
 			file: "channels:\n  - {name: main, secrets: old, access_token: old, bot: parrot}\n",
 			env:  lineEnv,
-			want: with(func(c *Config) { c.Channel[0].Bot = "parrot" }),
+			want: with(func(c *Config) { c.Channels[0].Bot = "parrot" }),
 		},
 		{name: "variables of others", env: append(lineEnv, "HOME=/", "FRONTDESK_BENCH=1"), want: with(nil)},
 	}
@@ -249,8 +249,8 @@ func TestLoadConfigFile(t *testing.T) {
 			if cfg.Listen != tt.want {
 				t.Errorf("got listen %q, want %q", cfg.Listen, tt.want)
 			}
-			if tt.src.NoChannels && cfg.Channel != nil {
-				t.Errorf("got channels %v, want none", cfg.Channel)
+			if tt.src.NoChannels && cfg.Channels != nil {
+				t.Errorf("got channels %v, want none", cfg.Channels)
 			}
 		})
 	}
@@ -358,6 +358,22 @@ func TestConfigTemplate(t *testing.T) {
 	}
 	if diff := cmp.Diff(DefaultConfig(), got); diff != "" {
 		t.Errorf("the template with its keys made active (-want +got):\n%s", diff)
+	}
+}
+
+// TestConfigTemplateChannels makes the part of the channels active.
+func TestConfigTemplateChannels(t *testing.T) {
+	_, text, found := strings.Cut(ConfigTemplate(), "\n# channels:")
+	if !found {
+		t.Fatal("no channels in the template")
+	}
+	text = "channels:" + strings.ReplaceAll(text, "\n# ", "\n")
+	_, err := LoadConfig(Sources{File: writeConfig(t, text)})
+	want := "channels[0] (): name must be 1 to 32 letters, digits, '-' or '_'\n" +
+		"channels[0] (): secrets: none; the channel secret is on the Basic settings page of the LINE Developers Console\n" +
+		"channels[0] (): access_token or id is needed to send"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want the faults of an empty channel in\n%s", err, text)
 	}
 }
 

@@ -59,8 +59,8 @@ func startDev(t *testing.T) (page string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	srv, err = server.New(ctx, server.Config{
 		Listen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data"),
-		LINE:    server.LINE{API: web.URL + "/sim/line"},
-		Channel: []server.Channel{{Name: "main", Secrets: []string{sim.ChannelSecret()}, AccessToken: sim.ChannelAccessToken()}},
+		LINE:     server.LINE{API: web.URL + "/sim/line"},
+		Channels: []server.Channel{{Name: "main", Secrets: []string{sim.ChannelSecret()}, AccessToken: sim.ChannelAccessToken()}},
 	}, parrot.New())
 	if err != nil {
 		t.Fatal(err)

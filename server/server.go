@@ -89,7 +89,7 @@ func (s *Server) wire(handler frontdesk.Handler) error {
 	handlers := map[string]frontdesk.Handler{}
 	var senders []outbox.Channel
 	var desks []webhook.Channel
-	for _, ch := range s.cfg.Channel {
+	for _, ch := range s.cfg.Channels {
 		client, err := newClient(s.cfg.LINE, ch)
 		if err != nil {
 			return fmt.Errorf("channel %s: %w", ch.Name, err)

@@ -19,7 +19,7 @@ func serve(t *testing.T, cfg server.Config) *server.Server {
 	cfg.Listen, cfg.InternalListen = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Data = filepath.Join(t.TempDir(), "data")
 	cfg.LINE.API = "http://127.0.0.1:1" // nothing is sent
-	cfg.Channel = []server.Channel{{Name: "main", Secrets: []string{"s"}, AccessToken: "t"}}
+	cfg.Channels = []server.Channel{{Name: "main", Secrets: []string{"s"}, AccessToken: "t"}}
 	ctx, cancel := context.WithCancel(context.Background())
 	srv, err := server.New(ctx, cfg, parrot.New())
 	if err != nil {

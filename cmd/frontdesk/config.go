@@ -37,7 +37,7 @@ the same flags, and tell every fault with its key and place. Nothing is opened.`
 			return fmt.Errorf("the configuration has faults:\n%w", err)
 		}
 		var names []string
-		for _, ch := range cfg.Channel {
+		for _, ch := range cfg.Channels {
 			names = append(names, ch.Name)
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "The configuration is good. Channels: %s.\n", strings.Join(names, ", "))

@@ -114,7 +114,7 @@ func runDev(ctx context.Context, cfg server.Config, botName string, simCfg lines
 	}
 	defer api.Close()
 	cfg.LINE = server.LINE{API: "http://" + api.Addr().String() + "/sim/line"}
-	cfg.Channel = []server.Channel{{
+	cfg.Channels = []server.Channel{{
 		Name: "main", Secrets: []string{sim.ChannelSecret()}, AccessToken: sim.ChannelAccessToken(),
 	}}
 	pages := http.NewServeMux()

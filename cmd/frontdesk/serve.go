@@ -86,8 +86,8 @@ func (l *serveLoader) load() (server.Config, error) {
 		_, err := newBot(l.own.bot)
 		faults = append(faults, err)
 	}
-	for i := range cfg.Channel {
-		ch := &cfg.Channel[i]
+	for i := range cfg.Channels {
+		ch := &cfg.Channels[i]
 		if ch.Handler, err = newBot(cmp.Or(ch.Bot, l.own.bot)); err != nil && (ch.Bot != "" || l.own.bot == "") {
 			faults = append(faults, fmt.Errorf("channels[%d] (%s): %w", i, ch.Name, err))
 		}

@@ -33,7 +33,7 @@ func newUserListCommand(env *environment) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&q.Channel, "channel", "", "only of this channel")
 	f.StringVar(&q.State, "state", "", "only in this state: friend, blocked or seen")
-	f.StringVar(&q.After, "after", "", "only behind the user with this ID")
+	f.StringVar(&q.After, "after", "", "only behind this user, as CHANNEL/ID")
 	limitFlag(cmd, &limit)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch q.State {

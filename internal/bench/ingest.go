@@ -186,9 +186,9 @@ type running struct {
 func startServer(data string, h frontdesk.Handler) (*running, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	srv, err := server.New(ctx, server.Config{
-		Listen: "127.0.0.1:0", Data: data, Drain: time.Second, Inbox: server.Store{MaxBytes: 16 << 30},
-		LINE:    server.LINE{API: "http://127.0.0.1:1"}, // nothing is sent
-		Channel: []server.Channel{{Name: "main", Secrets: []string{secret}, AccessToken: "none"}},
+		Listen: "127.0.0.1:0", Data: data, Drain: time.Second, Logger: slog.New(slog.DiscardHandler), Inbox: server.Store{MaxBytes: 16 << 30},
+		LINE:     server.LINE{API: "http://127.0.0.1:1"}, // nothing is sent
+		Channels: []server.Channel{{Name: "main", Secrets: []string{secret}, AccessToken: "none"}},
 	}, h)
 	if err != nil {
 		cancel()

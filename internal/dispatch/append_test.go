@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,11 +78,30 @@ func TestFindLooksBehindAPlace(t *testing.T) {
 		{"never stored", "d", 0, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := w.d.find(t.Context(), tc.id, tc.from)
-			if err != nil || got != tc.want {
+			got, err := w.d.lookup.find(t.Context(), tc.id, tc.from)
+			if err != nil || (got != 0) != tc.want {
 				t.Errorf("got %v, %v, want %v", got, err, tc.want)
 			}
 		})
+	}
+	at = append(at, 0)
+	var wg sync.WaitGroup
+	for i := range 200 { // at once: each its own answer
+		wg.Go(func() {
+			got, err := w.d.lookup.find(t.Context(), []string{"a", "b", "c", "d"}[i%4], 0)
+			if err != nil || got != at[i%4] {
+				t.Errorf("got %v, %v, want %v", got, err, at[i%4])
+			}
+		})
+	}
+	wg.Wait()
+	if end, err := w.eng.Outbox.End(t.Context()); err != nil || end.Seq() > 100 {
+		t.Errorf("200 who ask at once made the log %d messages long, %v", end.Seq(), err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.d.lookup.find(gone, "a", 0); err == nil {
+		t.Error("an answer after the end")
 	}
 }
 

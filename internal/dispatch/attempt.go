@@ -206,8 +206,13 @@ func (d *Dispatcher) appendOnce(ctx context.Context, entry *engine.Entry, behind
 	unsure := false
 	return d.untilStored(ctx, func(ctx context.Context) error {
 		if unsure {
-			if found, err := d.find(ctx, entry.ID, behind); found || err != nil {
+			pos, err := d.lookup.find(ctx, entry.ID, behind)
+			if err != nil {
 				return err
+			}
+			if pos != 0 {
+				d.appends.stored(pos)
+				return nil
 			}
 		}
 		_, last, err := d.eng.Outbox.Append(entry)
@@ -217,29 +222,6 @@ func (d *Dispatcher) appendOnce(ctx context.Context, entry *engine.Entry, behind
 		unsure = err != nil
 		return err
 	})
-}
-
-// find reports whether the outbox holds an entry, however late the store took
-// it: a note that is about nothing is appended first, and what was appended
-// earlier stands before it or nowhere.
-func (d *Dispatcher) find(ctx context.Context, id string, from engine.Pos) (found bool, err error) {
-	note := &engine.Settled{CallID: engine.CallID{Entry: id, Send: -1}, At: time.Now()}
-	if _, _, err := d.eng.Outbox.Append(note); err != nil {
-		return false, err
-	}
-	err = d.eng.Outbox.Scan(ctx, from, func(b engine.Batch) bool {
-		for pos, rec := range b.Records() {
-			if !engine.IsEntry(rec) {
-				continue
-			}
-			if v, err := engine.ParseOutbox(rec); err == nil && v.(*engine.Entry).ID == id {
-				d.appends.stored(pos)
-				found = true
-			}
-		}
-		return !found
-	})
-	return found, err
 }
 
 // bury makes a dead letter of an event.

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,21 +65,14 @@ const (
 )
 
 func (c *Config) setDefaults() {
-	setDefault(&c.MaxConcurrent, 10_000)
-	setDefault(&c.Timeout, 5*time.Minute)
-	setDefault(&c.MaxAttempts, 8)
-	setDefault(&c.BackoffMin, time.Second)
-	setDefault(&c.BackoffMax, time.Minute)
-	setDefault(&c.DrainLimit, 20*time.Second)
+	c.MaxConcurrent = cmp.Or(c.MaxConcurrent, 10_000)
+	c.Timeout = cmp.Or(c.Timeout, 5*time.Minute)
+	c.MaxAttempts = cmp.Or(c.MaxAttempts, 8)
+	c.BackoffMin = cmp.Or(c.BackoffMin, time.Second)
+	c.BackoffMax = cmp.Or(c.BackoffMax, time.Minute)
+	c.DrainLimit = cmp.Or(c.DrainLimit, 20*time.Second)
 	if c.Trace == nil {
 		c.Trace = func(string, string, time.Time) {}
-	}
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
 	}
 }
 
@@ -100,6 +94,7 @@ type Dispatcher struct {
 	completed map[string]struct{} // what the last process left in the outbox, until unread is nil
 	unread    *generation         // stands for what the last process left in the inbox; nil once it is read
 	suspects  suspects
+	lookup    lookup
 }
 
 // New returns a dispatcher that has not read anything yet.
@@ -107,8 +102,9 @@ func New(cfg Config) (*Dispatcher, error) {
 	cfg.setDefaults()
 	d := &Dispatcher{
 		cfg: cfg, eng: cfg.Engine, lg: cfg.Logger,
-		cache: engine.NewCache(cfg.Engine.Inbox, cacheBytes),
-		index: newIDIndex(),
+		cache:  engine.NewCache(cfg.Engine.Inbox, cacheBytes),
+		index:  newIDIndex(),
+		lookup: lookup{outbox: cfg.Engine.Outbox},
 	}
 	d.pool = newPool(cfg.MaxConcurrent)
 	for i := range d.shards {

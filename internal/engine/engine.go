@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,20 +56,13 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() {
-	setDefault(&c.Replicas, 1)
-	setDefault(&c.InboxMaxBytes, 1<<30)
-	setDefault(&c.OutboxMaxBytes, 1<<30)
-	setDefault(&c.AppendLimit, time.Second)
-	setDefault(&c.StartLimit, 2*time.Minute)
+	c.Replicas = cmp.Or(c.Replicas, 1)
+	c.InboxMaxBytes = cmp.Or(c.InboxMaxBytes, 1<<30)
+	c.OutboxMaxBytes = cmp.Or(c.OutboxMaxBytes, 1<<30)
+	c.AppendLimit = cmp.Or(c.AppendLimit, time.Second)
+	c.StartLimit = cmp.Or(c.StartLimit, 2*time.Minute)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
-	}
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
 	}
 }
 

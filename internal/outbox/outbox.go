@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,19 +57,12 @@ type Config struct {
 const StepStored = "stored in the outbox"
 
 func (c *Config) setDefaults() {
-	setDefault(&c.MaxInFlight, 256)
-	setDefault(&c.BackoffMin, 500*time.Millisecond)
-	setDefault(&c.BackoffMax, time.Minute)
-	setDefault(&c.DrainLimit, 5*time.Second)
+	c.MaxInFlight = cmp.Or(c.MaxInFlight, 256)
+	c.BackoffMin = cmp.Or(c.BackoffMin, 500*time.Millisecond)
+	c.BackoffMax = cmp.Or(c.BackoffMax, time.Minute)
+	c.DrainLimit = cmp.Or(c.DrainLimit, 5*time.Second)
 	if c.Trace == nil {
 		c.Trace = func(string, string, time.Time, string) {}
-	}
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
 	}
 }
 
