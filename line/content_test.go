@@ -74,7 +74,7 @@ func TestContentRefused(t *testing.T) {
 			p := newPlatform(t, answer(tt.status, `{"message":"The content is gone"}`))
 			_, err := newClient(t, p.URL).Content(t.Context(), messageID)
 			for _, sentinel := range []error{line.ErrGone, line.ErrNotFound} {
-				if got := errors.Is(err, sentinel); got != (sentinel == tt.is) {
+				if got := errors.Is(err, sentinel); got != errors.Is(tt.is, sentinel) {
 					t.Errorf("is %q: %v: %v", sentinel, got, err)
 				}
 			}

@@ -12,13 +12,10 @@ import (
 
 // newBenchCommand returns the command that measures.
 func newBenchCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return group(&cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine: figures beside references of the same run",
-		Args:  cobra.NoArgs,
-	}
-	cmd.AddCommand(newBenchIngestCommand())
-	return cmd
+	}, newBenchIngestCommand())
 }
 
 func newBenchIngestCommand() *cobra.Command {

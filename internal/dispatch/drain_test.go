@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func TestDrain(t *testing.T) {
 					select {
 					case <-finish:
 					case <-ctx.Done():
-						if context.Cause(ctx) != errShutdown {
+						if !errors.Is(context.Cause(ctx), errShutdown) {
 							t.Errorf("cancelled because of %v", context.Cause(ctx))
 						}
 						return ctx.Err()

@@ -118,7 +118,8 @@ func TestHangingHandlersKeepNobodyWaiting(t *testing.T) {
 	const hanging = 10_000
 	var hang atomic.Int64
 	release := make(chan struct{})
-	w := newHouse(t, func(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+	store := engine.Config{Dir: t.TempDir(), AppendLimit: patience} // all answers are stored at once
+	w := newHouseOn(t, store, func(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
 		if ev.Conversation[:2] == "Uh" {
 			hang.Add(1)
 			select {

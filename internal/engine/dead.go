@@ -17,6 +17,7 @@ const (
 	DeadEvent     = "event"     // a handler gave it up
 	DeadMalformed = "malformed" // the front desk could not read it
 	DeadSend      = "send"      // LINE did not take it
+	DeadDamaged   = "damaged"   // the letter itself cannot be read; it can only be dropped
 )
 
 // Letter is a dead letter: what could not be done, why, and how often it was
@@ -139,7 +140,7 @@ func (d *Dead) List(ctx context.Context, after uint64, fn func(Letter) bool) err
 		}
 		letter, err := decodeLetter(msg)
 		if err != nil {
-			return err
+			letter = Letter{ID: msg.Sequence, Kind: DeadDamaged, Died: msg.Time, Reason: err.Error(), Body: msg.Data}
 		}
 		if !fn(letter) {
 			return nil

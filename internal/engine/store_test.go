@@ -281,7 +281,7 @@ func testFollow(t *testing.T, cfg Config) {
 		done <- e.Inbox.Follow(ctx, 0, func(b Batch) error {
 			for p, rec := range b.Records() {
 				if n, err := number(rec); n != next || err != nil {
-					return fmt.Errorf("at %v: got %d, %v, want %d", p, n, err, next)
+					return fmt.Errorf("at %v: got %d, %w, want %d", p, n, err, next)
 				}
 				if next++; next == end {
 					return stop

@@ -141,7 +141,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) int 
 	if !errors.As(err, &no) {
 		w.Header().Set("Retry-After", "1")
 	}
-	h.cfg.Logger.Warn("webhook refused", "status", no.status, "channel", r.PathValue("channel"), "error", err)
+	h.cfg.Logger.Warn("webhook refused", "status", no.status, "path", r.URL.Path, "error", err)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(no.status)
 	json.NewEncoder(w).Encode(map[string]string{"error": no.text}) // the sender may be gone

@@ -3,6 +3,7 @@ package webhook
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -221,7 +222,7 @@ func TestSlowSenders(t *testing.T) {
 					conn.(*net.TCPConn).CloseWrite()
 				}
 				answer, err := io.ReadAll(bufio.NewReader(conn))
-				if err, ok := err.(net.Error); ok && err.Timeout() {
+				if netErr := net.Error(nil); errors.As(err, &netErr) && netErr.Timeout() {
 					t.Fatal("the server holds the connection open")
 				}
 				if !strings.HasPrefix(string(answer), tt.want) || tt.want == "" && len(answer) != 0 || !strings.Contains(string(answer), tt.says) {
