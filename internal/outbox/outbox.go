@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -156,6 +157,9 @@ func (o *Outbox) recover(ctx context.Context) (engine.Pos, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := o.addFormer(ctx); err != nil {
+		return 0, err
+	}
 	from := end
 	for _, s := range o.senders {
 		if s.floor, err = o.loadCheckpoint(ctx, s.name); err != nil {
@@ -173,6 +177,18 @@ func (o *Outbox) recover(ctx context.Context) (engine.Pos, error) {
 	})
 	o.read.Store(uint64(end))
 	return end, err
+}
+
+// addFormer adds senders for the channels that were sent through and are not in
+// the configuration any more. What they left becomes dead letters.
+func (o *Outbox) addFormer(ctx context.Context) error {
+	return o.eng.Control.Keys(ctx, checkpointKey("*"), func(key string) bool {
+		name := strings.TrimPrefix(key, checkpointKey(""))
+		if o.senders[name] == nil {
+			o.senders[name] = newSender(o, Channel{Name: name})
+		}
+		return true
+	})
 }
 
 func (o *Outbox) follow(ctx context.Context, from engine.Pos) error {
@@ -208,7 +224,7 @@ func (o *Outbox) file(b engine.Batch, recovering bool) {
 			if s := o.senders[v.Channel]; s != nil {
 				s.arrive(pos, v)
 			} else {
-				o.lg.Error("entry of a channel that is not configured is left in the outbox", "channel", v.Channel, "entry", v.ID)
+				o.lg.Error("entry of a channel that was never configured is left in the outbox", "channel", v.Channel, "entry", v.ID)
 			}
 		case *engine.Tried:
 			o.each(func(s *sender) { s.recallTried(v) })

@@ -22,7 +22,7 @@ const (
 type sender struct {
 	o        *Outbox
 	name     string
-	client   *line.Client
+	client   *line.Client // nil for a channel that is no longer configured
 	lg       *slog.Logger
 	lanes    map[string]*lane // by way
 	inFlight chan struct{}    // holds one for each call under way

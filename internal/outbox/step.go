@@ -47,6 +47,9 @@ func (s *sender) step(ctx context.Context, c *conversation, from *lane) {
 		return
 	}
 	way, reason := snd.way(k.stored, time.Now())
+	if s.client == nil {
+		reason = "channel " + s.name + " is not in the configuration; retry when it is"
+	}
 	if reason != "" {
 		s.bury(ctx, c, k, reason)
 		return
