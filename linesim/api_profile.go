@@ -50,13 +50,9 @@ func (s *Simulator) profile(c *call) (answer, error) {
 
 // followers answers GET /v2/bot/followers/ids. The continuation token is the number of users passed.
 func (s *Simulator) followers(c *call) (answer, error) {
-	limit := followersPage
-	if v := c.r.URL.Query().Get("limit"); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 1 || n > maxFollowersPage {
-			return answer{}, badParameter("limit")
-		}
-		limit = n
+	limit, err := pageLimit(c, followersPage, maxFollowersPage)
+	if err != nil {
+		return answer{}, err
 	}
 	start, err := pageStart(c)
 	if err != nil {
@@ -78,6 +74,19 @@ func (s *Simulator) followers(c *call) (answer, error) {
 		}
 	}
 	return success(page)
+}
+
+// pageLimit reads how many entries of a list are asked for.
+func pageLimit(c *call, def, most int) (int, error) {
+	v := c.r.URL.Query().Get("limit")
+	if v == "" {
+		return def, nil
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > most {
+		return 0, badParameter("limit")
+	}
+	return n, nil
 }
 
 // pageStart reads the continuation token of a list.
@@ -245,6 +254,22 @@ func (s *Simulator) markAsRead(c *call) (answer, error) {
 	if !s.validReadToken(req.Token) {
 		return answer{}, fail(http.StatusBadRequest,
 			"Invalid markAsReadToken. Tokens must be used by the bot that received them via Webhook.")
+	}
+	return success(empty{})
+}
+
+// markUserAsRead answers POST /v2/bot/message/markAsRead, which LINE offers to its partners only.
+func (s *Simulator) markUserAsRead(c *call) (answer, error) {
+	req := struct {
+		Chat struct {
+			UserID string `json:"userId"`
+		} `json:"chat"`
+	}{}
+	if err := c.decode(&req); err != nil {
+		return answer{}, err
+	}
+	if !validChatID(req.Chat.UserID, "U") {
+		return answer{}, badProperty("chat.userId")
 	}
 	return success(empty{})
 }

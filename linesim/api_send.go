@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 // maxMulticast is how many users one multicast reaches (messaging-api.yml, MulticastRequest).
@@ -16,6 +18,7 @@ type sendRequest struct {
 	To                   string            `json:"to"`
 	Messages             []json.RawMessage `json:"messages"`
 	NotificationDisabled bool              `json:"notificationDisabled"`
+	Units                []string          `json:"customAggregationUnits"`
 }
 
 // multicastRequest is the body of multicast.
@@ -23,6 +26,7 @@ type multicastRequest struct {
 	To                   []string          `json:"to"`
 	Messages             []json.RawMessage `json:"messages"`
 	NotificationDisabled bool              `json:"notificationDisabled"`
+	Units                []string          `json:"customAggregationUnits"`
 }
 
 // sendResponse is the answer to reply and push, and to a push whose retry key was accepted before.
@@ -39,7 +43,7 @@ func (s *Simulator) reply(c *call) (answer, error) {
 	}
 	details := s.checker.check(req.Messages)
 	if req.ReplyToken == "" {
-		details = append(details, errorDetail{Message: "May not be empty", Property: "replyToken"})
+		details = append(details, errorDetail{Message: mayNotBeEmpty, Property: "replyToken"})
 	}
 	if details != nil {
 		return answer{}, errorsInBody(details)
@@ -74,9 +78,9 @@ func (s *Simulator) push(c *call) (answer, error) {
 	if err := c.decode(&req); err != nil {
 		return answer{}, err
 	}
-	details := s.checker.check(req.Messages)
+	details := append(s.checker.check(req.Messages), checkUnits(req.Units)...)
 	if req.To == "" {
-		details = append(details, errorDetail{Message: "May not be empty", Property: "to"})
+		details = append(details, errorDetail{Message: mayNotBeEmpty, Property: "to"})
 	}
 	if details != nil {
 		return answer{}, errorsInBody(details)
@@ -106,6 +110,7 @@ func (s *Simulator) push(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	s.sent.addUnits(req.Units, now)
 	s.keepKeyLocked(c.retryKey, accepted{requestID: c.requestID, sent: p.sent, at: now})
 	return success(sendResponse{SentMessages: p.sent})
 }
@@ -118,9 +123,9 @@ func (s *Simulator) multicast(c *call) (answer, error) {
 	if err := c.decode(&req); err != nil {
 		return answer{}, err
 	}
-	details := s.checker.check(req.Messages)
+	details := append(s.checker.check(req.Messages), checkUnits(req.Units)...)
 	if len(req.To) < 1 || len(req.To) > maxMulticast {
-		details = append(details, errorDetail{Message: "Size must be between 1 and " + strconv.Itoa(maxMulticast), Property: "to"})
+		details = append(details, errorDetail{Message: sizeBetween(1, maxMulticast), Property: "to"})
 	}
 	if details != nil {
 		return answer{}, errorsInBody(details)
@@ -130,7 +135,7 @@ func (s *Simulator) multicast(c *call) (answer, error) {
 			return answer{}, badProperty("to[" + strconv.Itoa(i) + "]")
 		}
 	}
-	return s.toMany(c, ViaMulticast, req.To, req.Messages)
+	return s.toMany(c, ViaMulticast, req)
 }
 
 // broadcast answers POST /v2/bot/message/broadcast: to all friends.
@@ -142,7 +147,7 @@ func (s *Simulator) broadcast(c *call) (answer, error) {
 	if details := s.checker.check(req.Messages); details != nil {
 		return answer{}, errorsInBody(details)
 	}
-	return s.toMany(c, ViaBroadcast, nil, req.Messages)
+	return s.toMany(c, ViaBroadcast, multicastRequest{Messages: req.Messages})
 }
 
 // validate answers the operations that only check messages.
@@ -157,9 +162,9 @@ func (s *Simulator) validate(c *call) (answer, error) {
 	return success(empty{})
 }
 
-// toMany sends to users; nil means all friends.
-func (s *Simulator) toMany(c *call, via string, to []string, msgs []json.RawMessage) (answer, error) {
-	if details := mentionDetails(msgs); details != nil {
+// toMany sends to users; without any, to all friends.
+func (s *Simulator) toMany(c *call, via string, req multicastRequest) (answer, error) {
+	if details := mentionDetails(req.Messages); details != nil {
 		return answer{}, errorsInBody(details)
 	}
 	s.mu.Lock()
@@ -168,18 +173,39 @@ func (s *Simulator) toMany(c *call, via string, to []string, msgs []json.RawMess
 	if first, ok := s.acceptedLocked(c.retryKey, now); ok {
 		return acceptedBefore(first), nil
 	}
-	if to == nil {
-		for _, a := range s.userOrder {
-			if a.Following {
-				to = append(to, a.UserID)
-			}
-		}
+	if req.To == nil {
+		req.To = s.friendsLocked()
 	}
-	if _, err := s.paidLocked(c, via, to, msgs, now); err != nil {
+	if _, err := s.paidLocked(c, via, req.To, req.Messages, now); err != nil {
 		return answer{}, err
 	}
+	s.sent.addUnits(req.Units, now)
 	s.keepKeyLocked(c.retryKey, accepted{requestID: c.requestID, at: now})
 	return success(empty{})
+}
+
+// friendsLocked returns the ids of all friends of the bot.
+func (s *Simulator) friendsLocked() []string {
+	var ids []string
+	for _, a := range s.userOrder {
+		if a.Following {
+			ids = append(ids, a.UserID)
+		}
+	}
+	return ids
+}
+
+// checkUnits reports what is wrong with the aggregation units of a send (messaging-api.yml).
+func checkUnits(units []string) []errorDetail {
+	var r report
+	if len(units) > 1 {
+		return []errorDetail{{Message: sizeBetween(0, 1), Property: "customAggregationUnits"}}
+	}
+	for i, u := range units {
+		r.path = append(r.path[:0], step{name: "customAggregationUnits"}, step{index: i})
+		word(1, 30, wordAlphabet)(&r, gjson.Result{Type: gjson.String, Str: u})
+	}
+	return r.details
 }
 
 // acceptedBefore is the answer to a retry key that was accepted: it is done, not an error to the bot.
@@ -231,17 +257,28 @@ func (s *Simulator) sendLocked(c *call, via, eventID string, to []string, p prep
 		if chatID[0] != 'U' {
 			m.GroupID = chatID
 		}
-		for _, a := range s.reachedLocked(chatID, now) {
-			c.phones++
-			if m.GroupID == "" {
-				s.endLoadingLocked(a, now)
-			}
-			for _, raw := range p.raw {
-				m.Message = raw
-				s.showLocked(a, m)
-			}
-			s.count.messages[via] += int64(len(p.raw))
-		}
+		s.showAllLocked(c, s.reachedLocked(chatID, now), m, p, now)
 	}
+	s.noteSendLocked(c, via, now)
+}
+
+// showAllLocked puts prepared messages onto phones; m holds what they have in common.
+func (s *Simulator) showAllLocked(c *call, phones []*account, m Message, p prepared, now time.Time) {
+	for _, a := range phones {
+		c.phones++
+		if m.GroupID == "" {
+			s.endLoadingLocked(a, now)
+		}
+		for _, raw := range p.raw {
+			m.Message = raw
+			s.showLocked(a, m)
+		}
+		s.count.messages[m.Via] += int64(len(p.raw))
+	}
+}
+
+// noteSendLocked notes how many phones a call reached.
+func (s *Simulator) noteSendLocked(c *call, via string, now time.Time) {
 	s.sends.put(c.requestID, sendTrace{at: now.UTC(), phones: c.phones})
+	s.sent.add(via, c.phones, now)
 }

@@ -56,6 +56,7 @@ func (s *Simulator) controlRoutes(mux *http.ServeMux) {
 	handle("POST /sim/users/{id}/unfollow", (*Simulator).controlUnfollow)
 	handle("POST /sim/users/{id}/postback", (*Simulator).controlPostback)
 	handle("POST /sim/users/{id}/unsend", (*Simulator).controlUnsend)
+	handle("POST /sim/users/{id}/link", (*Simulator).controlLink)
 	handle("GET /sim/groups", (*Simulator).controlGroups)
 	handle("POST /sim/groups", (*Simulator).controlAddGroup)
 	handle("POST /sim/groups/{id}/members", (*Simulator).controlAddMember)

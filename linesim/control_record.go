@@ -1,29 +1,32 @@
 package linesim
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 )
 
-// controlTrigger answers POST /sim/trigger.
+// controlTrigger answers POST /sim/trigger: an event as it is given, a whole body, or a template.
 func (s *Simulator) controlTrigger(r *http.Request) (int, any, error) {
 	req := struct {
-		Event     json.RawMessage `json:"event"`
-		Body      *string         `json:"body"`
-		Signature string          `json:"signature"`
+		Body      *string `json:"body"`
+		Signature string  `json:"signature"`
+		Template
 	}{}
 	if err := readJSON(r, &req); err != nil {
 		return 0, nil, err
 	}
-	if (req.Event == nil) == (req.Body == nil) {
-		return 0, nil, fmt.Errorf("%w body: give either event or body", ErrInvalid)
+	if req.Body != nil {
+		if req.Event != nil || req.Type != "" || req.WebhookEventID != "" {
+			return 0, nil, fmt.Errorf("%w template: a body stands alone", ErrInvalid)
+		}
+		ids, err := s.TriggerBody([]byte(*req.Body), req.Signature)
+		return http.StatusAccepted, map[string][]string{"webhookEventIds": ids}, err
 	}
-	if req.Event != nil {
-		return accepted202(s.Trigger(req.Event))
+	ids, err := s.TriggerTemplate(req.Template)
+	if err != nil {
+		return 0, nil, err
 	}
-	ids, err := s.TriggerBody([]byte(*req.Body), req.Signature)
-	return http.StatusAccepted, map[string][]string{"webhookEventIds": ids}, err
+	return http.StatusAccepted, map[string]any{"webhookEventId": ids[0], "webhookEventIds": ids}, nil
 }
 
 // controlEvent answers GET /sim/events/{id}.

@@ -132,6 +132,18 @@ func (s *Simulator) controlUnsend(r *http.Request) (int, any, error) {
 	return accepted202(s.Unsend(r.PathValue("id"), req.MessageID))
 }
 
+// controlLink answers POST /sim/users/{id}/link.
+func (s *Simulator) controlLink(r *http.Request) (int, any, error) {
+	req := struct {
+		LinkToken string `json:"linkToken"`
+		Nonce     string `json:"nonce"`
+	}{}
+	if err := readJSON(r, &req); err != nil {
+		return 0, nil, err
+	}
+	return accepted202(s.LinkAccount(r.PathValue("id"), req.LinkToken, req.Nonce))
+}
+
 // controlGroups answers GET /sim/groups.
 func (s *Simulator) controlGroups(*http.Request) (int, any, error) {
 	return http.StatusOK, map[string][]Group{"groups": s.Groups()}, nil

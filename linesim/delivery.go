@@ -36,6 +36,7 @@ type queuedEvent struct {
 	id    string
 	raw   json.RawMessage // nil in a raw webhook
 	grant *tokenGrant     // nil without a reply token
+	again bool            // says of itself that it is a redelivery
 }
 
 // size is how many events of the sender's capacity the delivery takes.

@@ -15,10 +15,12 @@ type event struct {
 	Left            *members        `json:"left,omitempty"`
 	Unsend          *unsendDetail   `json:"unsend,omitempty"`
 	Postback        *Postback       `json:"postback,omitempty"`
+	Link            *linkDetail     `json:"link,omitempty"`
+	Delivery        *deliveryDetail `json:"delivery,omitempty"`
 	WebhookEventID  string          `json:"webhookEventId"`
 	DeliveryContext deliveryContext `json:"deliveryContext"`
 	Timestamp       int64           `json:"timestamp"`
-	Source          source          `json:"source"`
+	Source          source          `json:"source,omitzero"`
 	ReplyToken      string          `json:"replyToken,omitempty"`
 	Mode            string          `json:"mode"`
 }
@@ -44,6 +46,15 @@ type members struct {
 
 type unsendDetail struct {
 	MessageID string `json:"messageId"`
+}
+
+type linkDetail struct {
+	Result string `json:"result"`
+	Nonce  string `json:"nonce"`
+}
+
+type deliveryDetail struct {
+	Data string `json:"data"`
 }
 
 // outgoing is an event on its way: what LINE tells, and what the simulator must know to send it.
@@ -112,7 +123,7 @@ func (s *Simulator) emitLocked(o outgoing) string {
 		s.log.Error("event left out", "webhookEventId", o.WebhookEventID, "error", err)
 		return o.WebhookEventID
 	}
-	s.noteEventLocked(o.WebhookEventID, raw)
-	s.dispatchLocked(o.chatID, &delivery{events: []queuedEvent{{o.WebhookEventID, raw, grant}}})
+	s.noteEventLocked(o.WebhookEventID, raw, grant)
+	s.dispatchLocked(o.chatID, &delivery{events: []queuedEvent{{id: o.WebhookEventID, raw: raw, grant: grant}}})
 	return o.WebhookEventID
 }

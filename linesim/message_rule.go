@@ -229,6 +229,9 @@ func number(least, most float64) rule {
 	}
 }
 
+// wordAlphabet is what names that bots give consist of.
+const wordAlphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+
 // word takes a string of a few characters: an id or a name.
 func word(least, most int, alphabet string) rule {
 	return func(r *report, v gjson.Result) {

@@ -111,7 +111,7 @@ func substitution(r *report, v gjson.Result) {
 		r.add(sizeBetween(0, maxSubstitution))
 		return
 	}
-	key := word(1, maxPlaceholder, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+	key := word(1, maxPlaceholder, wordAlphabet)
 	value := byType(map[string]rule{
 		"mention": object(must("mentionee", byType(map[string]rule{"user": object(must("userId", nil)), "all": object()}))),
 		"emoji":   object(must("productId", nil), must("emojiId", nil)),

@@ -33,6 +33,7 @@ type Step struct {
 // eventTrace is what the simulator knows of an event's way.
 type eventTrace struct {
 	raw      json.RawMessage
+	grant    *tokenGrant // nil without a reply token
 	steps    []Step
 	requests []string // calls that used the event's reply token
 }
@@ -43,9 +44,19 @@ type sendTrace struct {
 	phones int
 }
 
-// noteEventLocked remembers an event that was made.
-func (s *Simulator) noteEventLocked(id string, raw json.RawMessage) {
-	s.events.put(id, &eventTrace{raw: raw})
+// noteEventLocked remembers an event that is to be sent. One that was sent before keeps its steps, and its
+// reply token, which may have been used.
+func (s *Simulator) noteEventLocked(id string, raw json.RawMessage, grant *tokenGrant) *tokenGrant {
+	t, known := s.events.get(id)
+	if !known {
+		t = &eventTrace{}
+		s.events.put(id, t)
+	}
+	t.raw = raw
+	if t.grant == nil || grant == nil || t.grant.token != grant.token {
+		t.grant = grant
+	}
+	return t.grant
 }
 
 // sentLocked notes that a webhook with these events leaves now.

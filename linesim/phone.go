@@ -14,10 +14,12 @@ const (
 	FromUser = "user"
 	FromBot  = "bot"
 
-	ViaReply     = "reply"
-	ViaPush      = "push"
-	ViaMulticast = "multicast"
-	ViaBroadcast = "broadcast"
+	ViaReply      = "reply"
+	ViaPush       = "push"
+	ViaMulticast  = "multicast"
+	ViaNarrowcast = "narrowcast"
+	ViaBroadcast  = "broadcast"
+	ViaPhone      = "pnp" // a message to a phone number
 )
 
 // Message is one message on a phone.

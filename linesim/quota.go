@@ -2,7 +2,7 @@ package linesim
 
 import "time"
 
-// quota counts the recipients of pushes, multicasts and broadcasts in a month; replies are free.
+// quota counts the recipients of pushes, multicasts, narrowcasts and broadcasts in a month; replies are free.
 type quota struct {
 	limit int64 // 0 = none
 	used  int64
@@ -14,9 +14,8 @@ func (q *quota) roll(now time.Time) {
 	if now.Before(q.until) {
 		return
 	}
-	japan := time.FixedZone("JST", 9*60*60)
-	year, month, _ := now.In(japan).Date()
-	q.used, q.until = 0, time.Date(year, month+1, 1, 0, 0, 0, 0, japan)
+	year, month, _ := now.In(japan()).Date()
+	q.used, q.until = 0, time.Date(year, month+1, 1, 0, 0, 0, 0, japan())
 }
 
 // take counts n recipients, or returns false and counts none when that would exceed the limit.

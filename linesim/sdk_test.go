@@ -282,7 +282,7 @@ func TestProfileRules(t *testing.T) {
 	f.line(t, "GET", "/v2/bot/group/"+garden+"/member/x", "").want(t, 400, `{"message":"The value for the 'userId' parameter is invalid"}`)
 	f.line(t, "GET", "/v2/bot/group/"+nowhere+"/summary", "").want(t, 404, none)
 	f.line(t, "GET", "/v2/bot/group/"+lounge+"/summary", "").want(t, 400, `{"message":"The value for the 'groupId' parameter is invalid"}`)
-	f.line(t, "GET", "/v2/bot/message/delivery/reply", "").want(t, 404, none)
+	f.line(t, "GET", "/v2/bot/nothing", "").want(t, 404, none)
 	f.line(t, "DELETE", "/v2/bot/message/push", "").want(t, 404, none)
 }
 

@@ -38,6 +38,7 @@ type Simulator struct {
 	webhookURL string
 	users      map[string]*account
 	userOrder  []*account
+	byPhone    map[string]*account // by the SHA-256 of their phone number
 	groups     map[string]*Group
 	groupOrder []*Group
 	lastID     int64 // of a message
@@ -47,6 +48,11 @@ type Simulator struct {
 	limits     limiter
 	contents   *contents
 	quota      quota
+	sent       sentCounts
+	narrow     recent[narrowcastProgress]
+	menus      menus
+	coupons    coupons
+	links      recent[linkToken]
 	faults     faultState
 	events     recent[*eventTrace]
 	sends      recent[sendTrace]
@@ -70,13 +76,15 @@ func New(cfg Config) (*Simulator, error) {
 		cfg: cfg, log: cfg.Logger, clients: newWebhookClients(cfg), samples: media, checker: newChecker(),
 		botUserID: newChatID('U'), done: make(chan struct{}),
 		webhookURL: cfg.WebhookURL,
-		users:      make(map[string]*account), groups: make(map[string]*Group),
+		users:      make(map[string]*account), byPhone: make(map[string]*account), groups: make(map[string]*Group),
 		lastID: firstMessageID + time.Now().UnixMilli()*100_000,
 		tokens: newRecent[replyToken](replyTokens), keys: newRecent[accepted](retryKeys),
 		issued: newRecent[issuedToken](issuedTokens), limits: newLimiter(cfg.Rates),
 		contents: newContents(cfg.ContentBytes),
 		quota:    quota{limit: cfg.MonthlyQuota},
-		events:   newRecent[*eventTrace](eventRecords), sends: newRecent[sendTrace](deliveryRecords),
+		sent:     newSentCounts(), narrow: newRecent[narrowcastProgress](narrowcasts),
+		menus: newMenus(), coupons: newCoupons(), links: newRecent[linkToken](linkTokens),
+		events: newRecent[*eventTrace](eventRecords), sends: newRecent[sendTrace](deliveryRecords),
 		webhooks: newRing[Webhook](webhookRecords), calls: newRing[Call](callRecords),
 		faults: newFaultState(Faults{}), count: newCounters(), stream: newStream(),
 	}

@@ -32,7 +32,8 @@ func (s *Simulator) grantLocked(d *delivery, now time.Time) {
 	s.tokens.expire(func(t replyToken) bool { return now.After(t.until) })
 	for _, ev := range d.events {
 		g := ev.grant
-		if g == nil || g.used || g.granted && d.attempt == 1 {
+		again := ev.again || d.attempt > 1
+		if g == nil || g.used || g.granted && !again {
 			continue
 		}
 		until := now.Add(s.cfg.ReplyTokenLife)

@@ -20,7 +20,16 @@ func (s *Simulator) Trigger(ev json.RawMessage) (string, error) {
 	if err := json.Unmarshal(ev, &fields); err != nil || fields == nil {
 		return "", fmt.Errorf("%w event: want a JSON object, to send anything else give the whole body", ErrInvalid)
 	}
-	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.triggerLocked(fields, time.Now())
+}
+
+// triggerLocked completes an event and sends it.
+func (s *Simulator) triggerLocked(fields map[string]json.RawMessage, now time.Time) (string, error) {
+	if err := s.roomLocked(); err != nil {
+		return "", err
+	}
 	for name, value := range map[string]string{
 		"webhookEventId":  `"` + newULID(now) + `"`,
 		"timestamp":       strconv.FormatInt(now.UnixMilli(), 10),
@@ -38,25 +47,31 @@ func (s *Simulator) Trigger(ev json.RawMessage) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w event: %s", ErrInvalid, err.Error())
 	}
-	ids, err := s.trigger(s.wrapEvents(raw), "")
-	if err != nil {
-		return "", err
+	q, chatID := s.queueLocked(raw, now)
+	q.raw = raw
+	s.dispatchLocked(chatID, &delivery{events: []queuedEvent{q}})
+	return q.id, nil
+}
+
+// queueLocked notes an event that was given and returns it with its chat, "" for none.
+func (s *Simulator) queueLocked(raw json.RawMessage, now time.Time) (q queuedEvent, chatID string) {
+	ev := gjson.ParseBytes(raw)
+	chatID = chatOf(ev.Get("source"))
+	q.id = ev.Get("webhookEventId").Str // one that is no string is nobody's
+	q.again = ev.Get("deliveryContext.isRedelivery").Bool()
+	if token := ev.Get("replyToken").Str; token != "" && chatID != "" {
+		q.grant = &tokenGrant{token: token, chatID: chatID, eventID: q.id, bornAt: now}
 	}
-	if len(ids) == 0 {
-		return "", nil // the webhookEventId given is not a string
+	if q.id != "" {
+		q.grant = s.noteEventLocked(q.id, raw, q.grant)
 	}
-	return ids[0], nil
+	return q, chatID
 }
 
 // TriggerBody sends any bytes as a webhook, signed rightly, or with the given signature where that is not
 // empty. As far as the body is one of LINE's, the reply tokens in it are valid and its events are known to
 // EventPath. It returns the ids of its events.
 func (s *Simulator) TriggerBody(body []byte, signature string) ([]string, error) {
-	return s.trigger(body, signature)
-}
-
-// trigger sends body and remembers the events in it.
-func (s *Simulator) trigger(body []byte, signature string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.roomLocked(); err != nil {
@@ -67,23 +82,17 @@ func (s *Simulator) trigger(body []byte, signature string) ([]string, error) {
 	now := time.Now()
 	if gjson.ValidBytes(body) {
 		gjson.GetBytes(body, "events").ForEach(func(_, ev gjson.Result) bool {
-			q := queuedEvent{id: ev.Get("webhookEventId").Str}
-			chatID := chatOf(ev.Get("source"))
+			q, chatID := s.queueLocked(json.RawMessage(ev.Raw), now)
 			if chat == "" {
 				chat = chatID
-			}
-			if q.id != "" {
-				s.noteEventLocked(q.id, json.RawMessage(ev.Raw))
-			}
-			if token := ev.Get("replyToken").Str; token != "" && chatID != "" {
-				q.grant = &tokenGrant{token: token, chatID: chatID, eventID: q.id, bornAt: now}
 			}
 			d.events = append(d.events, q)
 			return true
 		})
 	}
+	ids := d.ids()
 	s.dispatchLocked(chat, d)
-	return d.ids(), nil
+	return ids, nil
 }
 
 // chatOf returns the id of the chat that a source names, "" for none that LINE could have.

@@ -26,6 +26,8 @@ type User struct {
 	Following bool `json:"following"`
 	// Blocked is true from an unfollow to the next follow.
 	Blocked bool `json:"blocked"`
+	// RichMenuID is the rich menu that the bot linked to the user; empty where they see the default one.
+	RichMenuID string `json:"richMenuId,omitempty"`
 }
 
 // NewUser describes a user to add.
@@ -40,6 +42,9 @@ type NewUser struct {
 	// PictureURL and StatusMessage are passed on in profiles where set.
 	PictureURL    string `json:"pictureUrl,omitempty"`
 	StatusMessage string `json:"statusMessage,omitempty"`
+	// PhoneNumber in the form +818000001234 lets messages to phone numbers reach the user. It is shown to
+	// nobody.
+	PhoneNumber string `json:"phoneNumber,omitempty"`
 	// Stranger adds the user without making them a friend of the bot: no follow event is sent.
 	Stranger bool `json:"stranger,omitempty"`
 }
@@ -105,6 +110,9 @@ func (s *Simulator) addUser(u NewUser) (User, string, error) {
 	}
 	s.users[a.UserID] = a
 	s.userOrder = append(s.userOrder, a)
+	if u.PhoneNumber != "" {
+		s.byPhone[hashPhone(u.PhoneNumber)] = a
+	}
 	s.publishLocked(streamUser, a.User)
 	if u.Stranger {
 		return a.User, "", nil

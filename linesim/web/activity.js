@@ -113,13 +113,14 @@ function callRow(c) {
   const failed = !(Number(c.status) >= 200 && Number(c.status) < 300);
   const to = c.to ? h("small", {}, c.to === 1 ? "1 phone" : `${c.to} phones`) : null;
   const key = c.retryKey ? `key ${c.retryKey.slice(0, 8)}` : "";
+  const fault = c.fault ? h("small", { title: "A fault made this answer" }, `fault: ${c.fault}`) : null;
   return {
     key: `c${c.seq}`,
     kind: "call",
     at: micros(c.at),
     failed,
-    text: `call ${c.endpoint} ${c.status} ${c.retryKey ?? ""} ${c.requestId ?? ""}`.toLowerCase(),
-    draw: () => row("call", c, failed, [h("span", {}, c.endpoint), to], key, c.retryKey ?? ""),
+    text: `call ${c.endpoint} ${c.status} ${c.retryKey ?? ""} ${c.requestId ?? ""} ${c.fault ?? ""}`.toLowerCase(),
+    draw: () => row("call", c, failed, [h("span", {}, c.endpoint), to, fault], key, c.retryKey ?? ""),
   };
 }
 

@@ -23,7 +23,7 @@
  * @typedef {object} PhoneMessage
  * @property {number} seq grows on one phone
  * @property {"user"|"bot"} from
- * @property {string} [via] how a bot's message came: reply, push, multicast or broadcast
+ * @property {string} [via] how a bot's message came: reply, push, multicast, narrowcast, broadcast or pnp
  * @property {string} at RFC 3339 with nanoseconds
  * @property {Record<string, any>} message LINE's message object, as foreign as it came
  * @property {string} [groupId]
@@ -58,7 +58,8 @@
  * @property {string} [retryKey]
  * @property {string} at
  * @property {string} [requestId]
- * @property {number} [to] how many users it was for
+ * @property {number} [to] how many phones it reached
+ * @property {string} [fault] what a fault made of it: refused, accepted or outage
  */
 
 /**
