@@ -80,27 +80,27 @@ type Redelivery struct {
 	IntervalMS int64 `json:"intervalMs,omitempty"`
 }
 
-// Duplicates, see WebhookFaults.
+// Duplicates makes LINE deliver some events twice; see WebhookFaults.
 type Duplicates struct {
 	Share float64 `json:"share"`
 	// AfterMS is when the second one leaves, at the earliest. Zero: right behind the first.
 	AfterMS int64 `json:"afterMs,omitempty"`
 }
 
-// Reorder, see WebhookFaults.
+// Reorder lets some events be passed by later ones; see WebhookFaults.
 type Reorder struct {
 	Share float64 `json:"share"`
 	// HoldMS is how long an event waits for one that passes it. Zero: 1,000.
 	HoldMS int64 `json:"holdMs,omitempty"`
 }
 
-// Late, see WebhookFaults.
+// Late holds some events back; see WebhookFaults.
 type Late struct {
 	Share float64 `json:"share"`
 	ByMS  int64   `json:"byMs"`
 }
 
-// Batch, see WebhookFaults. The order within each chat stays; switched while webhooks wait, it may not.
+// Batch puts events of several chats into one request; see WebhookFaults. The order within each chat stays; switched while webhooks wait, it may not.
 type Batch struct {
 	// Size is how many events one request carries at most, up to 1,000; 0 and 1 = no batches.
 	Size int `json:"size"`

@@ -53,7 +53,7 @@ func TestOutage(t *testing.T) {
 			t.Fatal(err)
 		}
 		cut := func() (cut bool) {
-			defer func() { cut = recover() == http.ErrAbortHandler }()
+			defer func() { cut = recover() == any(http.ErrAbortHandler) }()
 			b.push(u)
 			return false
 		}

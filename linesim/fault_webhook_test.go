@@ -151,6 +151,10 @@ func TestWebhookFaults(t *testing.T) {
 			[]string{"h:1", ".", "h:2", ".", "h:3"}, []string{"1+2", "3"}, map[string]int64{"batched": 1},
 		},
 		{
+			"duplicates beside batches", linesim.WebhookFaults{Batch: linesim.Batch{Size: 3, WindowMS: 15}, Duplicates: linesim.Duplicates{Share: 1}},
+			[]string{"h:1"}, []string{"1", "1"}, map[string]int64{"duplicated": 1},
+		},
+		{
 			"redelivery is not for those that were taken", linesim.WebhookFaults{Redelivery: linesim.Redelivery{Count: 3}},
 			[]string{"h:1"}, []string{"1"}, map[string]int64{},
 		},
@@ -189,6 +193,20 @@ func TestLateHoldsItsChatOnly(t *testing.T) {
 		}
 		if at := l.times()[1]; at != 100*time.Millisecond {
 			t.Errorf("the late one came after %v", at)
+		}
+	})
+}
+
+func TestFullBatchLeavesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, l := listen(t, linesim.Config{}, linesim.WebhookFaults{Batch: linesim.Batch{Size: 3, WindowMS: 1000}})
+		b.write(t, "h:1", ".", "h:2", "h:3", "h:4")
+		if err := b.WaitIdle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		// The fourth came together with the third, and waits for its own second.
+		if want := []time.Duration{10 * time.Millisecond, 1010 * time.Millisecond}; !slices.Equal(l.times(), want) {
+			t.Errorf("sent at %v, want %v", l.times(), want)
 		}
 	})
 }
