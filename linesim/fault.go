@@ -100,7 +100,8 @@ type Late struct {
 	ByMS  int64   `json:"byMs"`
 }
 
-// Batch puts events of several chats into one request; see WebhookFaults. The order within each chat stays; switched while webhooks wait, it may not.
+// Batch puts events of several chats into one request; see WebhookFaults. The order within each chat stays; when
+// batches are switched on or off while webhooks wait, it may not.
 type Batch struct {
 	// Size is how many events one request carries at most, up to 1,000; 0 and 1 = no batches.
 	Size int `json:"size"`

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // startNATS starts a NATS server with JetStream on 127.0.0.1; port -1 is any.
@@ -36,22 +34,6 @@ func stopNATS(srv *server.Server) {
 	srv.Shutdown()
 	srv.WaitForShutdown()
 }
-
-func natsStreams(t *testing.T, url string) jetstream.JetStream {
-	t.Helper()
-	conn, err := nats.Connect(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return js
-}
-
-func isNoStream(err error) bool { return errors.Is(err, jetstream.ErrStreamNotFound) }
 
 // TestServerLostAndBack takes an external server away and gives it back.
 func TestServerLostAndBack(t *testing.T) {

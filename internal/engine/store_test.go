@@ -18,16 +18,9 @@ func TestEmbedded(t *testing.T) {
 }
 
 func TestExternal(t *testing.T) {
-	srv := startNATS(t, -1, t.TempDir())
 	testStore(t, func(t *testing.T) Config {
-		js := natsStreams(t, srv.ClientURL()) // streams are global there: begin anew
-		for _, name := range []string{"INBOX", "OUTBOX", "DEAD", "KV_directory", "KV_control"} {
-			if err := js.DeleteStream(t.Context(), name); err != nil && !isNoStream(err) {
-				t.Fatal(err)
-			}
-		}
 		cfg := testConfig(t.TempDir())
-		cfg.NATSURL = srv.ClientURL()
+		cfg.NATSURL = startNATS(t, -1, t.TempDir()).ClientURL()
 		return cfg
 	})
 }
