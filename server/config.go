@@ -68,6 +68,7 @@ type Store struct {
 type Handling struct {
 	MaxConcurrent int           `koanf:"max_concurrent"` // handlers at once
 	Timeout       time.Duration `koanf:"timeout"`        // of one attempt
+	LoadingAfter  time.Duration `koanf:"loading_after"`  // when a slow handler shows the loading animation in a chat with one user
 	MaxAttempts   int           `koanf:"max_attempts"`   // before an event becomes a dead letter
 	BackoffMin    time.Duration `koanf:"backoff_min"`    // pause after the first failure, doubled each time
 	BackoffMax    time.Duration `koanf:"backoff_max"`
@@ -102,6 +103,7 @@ func DefaultConfig() Config {
 		Handler: Handling{
 			MaxConcurrent: 10_000,
 			Timeout:       5 * time.Minute,
+			LoadingAfter:  time.Second,
 			MaxAttempts:   8,
 			BackoffMin:    time.Second,
 			BackoffMax:    time.Minute,
@@ -123,6 +125,7 @@ func (c *Config) setDefaults() {
 	c.Drain = cmp.Or(c.Drain, def.Drain)
 	c.Handler.MaxConcurrent = cmp.Or(c.Handler.MaxConcurrent, def.Handler.MaxConcurrent)
 	c.Handler.Timeout = cmp.Or(c.Handler.Timeout, def.Handler.Timeout)
+	c.Handler.LoadingAfter = cmp.Or(c.Handler.LoadingAfter, def.Handler.LoadingAfter)
 	c.Handler.MaxAttempts = cmp.Or(c.Handler.MaxAttempts, def.Handler.MaxAttempts)
 	c.Handler.BackoffMin = cmp.Or(c.Handler.BackoffMin, def.Handler.BackoffMin)
 	c.Handler.BackoffMax = cmp.Or(c.Handler.BackoffMax, def.Handler.BackoffMax)
@@ -156,7 +159,7 @@ func (c Config) Check() error {
 	}
 	for key, value := range map[string]time.Duration{
 		"inbox.keep": c.Inbox.Keep, "outbox.keep": c.Outbox.Keep, "profile_age": c.ProfileAge, "drain": c.Drain,
-		"handler.timeout": c.Handler.Timeout, "handler.backoff_min": c.Handler.BackoffMin, "handler.backoff_max": c.Handler.BackoffMax,
+		"handler.timeout": c.Handler.Timeout, "handler.loading_after": c.Handler.LoadingAfter, "handler.backoff_min": c.Handler.BackoffMin, "handler.backoff_max": c.Handler.BackoffMax,
 	} {
 		if value < 0 {
 			fault("%s: must not be negative", key)

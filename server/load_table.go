@@ -64,6 +64,8 @@ func Settings() []Setting {
 		durationSetting("outbox.keep", def.Outbox.Keep, "how long finished sends stay, while there is room"),
 		countSetting("handler.max_concurrent", def.Handler.MaxConcurrent, "handlers that run at once"),
 		durationSetting("handler.timeout", def.Handler.Timeout, "limit of one attempt"),
+		durationSetting("handler.loading_after", def.Handler.LoadingAfter,
+			"how long a handler runs before the loading animation is shown, in chats with one user; longer than handler.timeout for never"),
 		countSetting("handler.max_attempts", def.Handler.MaxAttempts, "attempts before an event becomes a dead letter"),
 		durationSetting("handler.backoff_min", def.Handler.BackoffMin, "pause after the first failed attempt, doubled each time"),
 		durationSetting("handler.backoff_max", def.Handler.BackoffMax, "longest pause between attempts"),

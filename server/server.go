@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/line-frontdesk/frontdesk"
 	"github.com/line-frontdesk/frontdesk/internal/directory"
@@ -116,7 +117,7 @@ func (s *Server) wire(handler frontdesk.Handler) error {
 	var err error
 	s.disp, err = dispatch.New(dispatch.Config{
 		Engine: s.eng, Handler: handlers, Note: s.dir.Note, Profile: s.dir.Profile,
-		Content: content(clients), ReplyLife: replyLife,
+		Content: content(clients), Loading: loading(clients), LoadingAfter: s.cfg.Handler.LoadingAfter, ReplyLife: replyLife,
 		MaxConcurrent: s.cfg.Handler.MaxConcurrent, Timeout: s.cfg.Handler.Timeout, MaxAttempts: s.cfg.Handler.MaxAttempts,
 		BackoffMin: s.cfg.Handler.BackoffMin, BackoffMax: s.cfg.Handler.BackoffMax, DrainLimit: s.cfg.Drain,
 		Metrics: dispatch.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.passed,
@@ -161,6 +162,25 @@ func content(clients map[string]*line.Client) func(ctx context.Context, channel,
 			return nil, err
 		}
 		return &frontdesk.Media{ContentType: got.ContentType, Length: got.Length, Body: got.Body}, nil
+	}
+}
+
+// loadingRate is LINE's limit for the loading animation, per channel and second.
+// Source: Messaging API reference, Rate limits.
+const loadingRate = 100
+
+// loading shows the loading animation within LINE's rate: beyond it a user goes
+// without, because it is of no use later.
+func loading(clients map[string]*line.Client) func(ctx context.Context, channel, userID string, d time.Duration) error {
+	limits := map[string]*rate.Limiter{}
+	for name := range clients {
+		limits[name] = rate.NewLimiter(loadingRate, loadingRate/10)
+	}
+	return func(ctx context.Context, channel, userID string, d time.Duration) error {
+		if !limits[channel].Allow() {
+			return fmt.Errorf("more than %d loading animations a second", loadingRate)
+		}
+		return clients[channel].ShowLoading(ctx, userID, d)
 	}
 }
 

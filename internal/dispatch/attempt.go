@@ -171,6 +171,7 @@ func (d *Dispatcher) call(ctx context.Context, desk *desk, ev *frontdesk.Event) 
 			err = panicked
 		}
 	}()
+	defer d.showLoading(ctx, ev)()
 	err = d.cfg.Handler[ev.Channel].Handle(ctx, desk, ev)
 	if err == nil {
 		d.cfg.Trace(ev.ID, StepHandled, time.Now())

@@ -41,11 +41,15 @@ type Config struct {
 	// Profile and Content serve a desk's methods of the same names.
 	Profile func(ctx context.Context, channel string, source frontdesk.Source, userID string) (frontdesk.Profile, error)
 	Content func(ctx context.Context, channel, messageID string) (*frontdesk.Media, error)
+	// Loading shows the loading animation in the chat with a user for a time;
+	// nil for never.
+	Loading func(ctx context.Context, channel, userID string, d time.Duration) error
 	// ReplyLife is how long after its acceptance an event's reply token works.
 	ReplyLife time.Duration
 
 	MaxConcurrent int           // handlers at once; default 10,000
 	Timeout       time.Duration // of one attempt; default 5 minutes
+	LoadingAfter  time.Duration // how long a handler runs before Loading is called; default 1 s
 	MaxAttempts   int           // before an event is a dead letter; default 8
 	BackoffMin    time.Duration // pause after the first failure, doubled each time; default 1 s
 	BackoffMax    time.Duration // default 1 minute
@@ -67,6 +71,7 @@ const (
 func (c *Config) setDefaults() {
 	c.MaxConcurrent = cmp.Or(c.MaxConcurrent, 10_000)
 	c.Timeout = cmp.Or(c.Timeout, 5*time.Minute)
+	c.LoadingAfter = cmp.Or(c.LoadingAfter, time.Second)
 	c.MaxAttempts = cmp.Or(c.MaxAttempts, 8)
 	c.BackoffMin = cmp.Or(c.BackoffMin, time.Second)
 	c.BackoffMax = cmp.Or(c.BackoffMax, time.Minute)
