@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/line-frontdesk/frontdesk"
@@ -86,9 +87,24 @@ type Channel struct {
 	ReplyRate float64 `koanf:"reply_rate"` // calls per second; 0 for LINE's limit
 	PushRate  float64 `koanf:"push_rate"`  // calls per second; 0 for LINE's limit
 
+	// Prefer decides where nobody can tell any more whether a reply arrived:
+	// "once" (also "") makes a dead letter, "delivered" pushes the answer.
+	Prefer string `koanf:"prefer"`
+	// OverQuota decides about pushes when the monthly quota is used up: "hold"
+	// (also "") lets them wait, "drop" makes dead letters of them.
+	OverQuota string `koanf:"over_quota"`
+
 	// Handler is this channel's bot; nil for the one that Run was given.
 	Handler frontdesk.Handler `koanf:"-"`
 }
+
+// Values of Channel.Prefer and Channel.OverQuota.
+const (
+	preferOnce      = "once"
+	preferDelivered = "delivered"
+	overQuotaHold   = "hold"
+	overQuotaDrop   = "drop"
+)
 
 // DefaultConfig returns the defaults, without channels.
 func DefaultConfig() Config {
@@ -196,6 +212,12 @@ func (c Config) checkChannels() (faults []error) {
 		}
 		if ch.AccessToken == "" && ch.ID == "" {
 			faults = append(faults, fmt.Errorf("%s: access_token or id is needed to send", where))
+		}
+		if !slices.Contains([]string{"", preferOnce, preferDelivered}, ch.Prefer) {
+			faults = append(faults, fmt.Errorf("%s: prefer must be %s or %s", where, preferOnce, preferDelivered))
+		}
+		if !slices.Contains([]string{"", overQuotaHold, overQuotaDrop}, ch.OverQuota) {
+			faults = append(faults, fmt.Errorf("%s: over_quota must be %s or %s", where, overQuotaHold, overQuotaDrop))
 		}
 		if ch.ReplyRate < 0 || ch.PushRate < 0 {
 			faults = append(faults, fmt.Errorf("%s: rates must not be negative", where))

@@ -82,6 +82,8 @@ func channelSettings() []Setting {
 		textSetting("access_token", "TOKEN", "", "long-lived channel access token, from the Messaging API page"),
 		textSetting("id", "ID", "", "channel ID; in place of access_token, short-lived tokens are fetched with it and the first secret"),
 		textSetting("bot", "NAME", "", "built-in bot of this channel; empty for the one of --bot"),
+		textSetting("prefer", "WORD", preferOnce, "where nobody can tell any more whether a reply arrived: once for a dead letter, delivered to push it at the risk of a doubled answer"),
+		textSetting("over_quota", "WORD", overQuotaHold, "pushes when the monthly quota is used up: hold to let them wait, drop for dead letters"),
 		rateSetting("reply_rate", "replies per second; 0 for LINE's limit"),
 		rateSetting("push_rate", "pushes per second; 0 for LINE's limit"),
 	}

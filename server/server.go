@@ -106,6 +106,7 @@ func (s *Server) wire(handler frontdesk.Handler) error {
 		desks = append(desks, webhook.Channel{Name: ch.Name, Secrets: ch.Secrets})
 		senders = append(senders, outbox.Channel{
 			Name: ch.Name, Client: client, Rates: outbox.Rates{Reply: ch.ReplyRate, Push: ch.PushRate},
+			PreferDelivered: ch.Prefer == preferDelivered, DropOverQuota: ch.OverQuota == overQuotaDrop,
 		})
 	}
 	s.dir = directory.New(directory.Config{

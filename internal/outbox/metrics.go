@@ -30,7 +30,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		sends: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "frontdesk_sends_total",
-			Help: "Calls that send, by way (reply, push) and outcome: sent, postponed, unknown, dead.",
+			Help: "Calls that send, by way (reply, push) and outcome: sent, postponed, unknown, undecided (nobody can tell any more), dead.",
 		}, []string{"channel", "way", "outcome"}),
 		damaged: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "frontdesk_outbox_damaged_total",

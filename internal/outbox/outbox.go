@@ -29,6 +29,13 @@ type Channel struct {
 	Name   string
 	Client *line.Client
 	Rates  Rates
+	// PreferDelivered pushes an answer of which nobody can tell any more
+	// whether its reply arrived, at the risk of a doubled one. Without it, such
+	// an answer becomes a dead letter.
+	PreferDelivered bool
+	// DropOverQuota makes dead letters of pushes when the monthly quota is used
+	// up. Without it, they wait until LINE takes them again.
+	DropOverQuota bool
 }
 
 // Rates are calls per second of a channel's lanes. Zero means LINE's published

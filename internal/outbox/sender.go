@@ -22,6 +22,7 @@ const (
 type sender struct {
 	o        *Outbox
 	name     string
+	channel  Channel
 	client   *line.Client // nil for a channel that is no longer configured
 	lg       *slog.Logger
 	lanes    map[string]*lane // by way
@@ -72,7 +73,7 @@ type conversation struct {
 
 func newSender(o *Outbox, ch Channel) *sender {
 	s := &sender{
-		o: o, name: ch.Name, client: ch.Client, lg: o.lg.With("channel", ch.Name),
+		o: o, name: ch.Name, channel: ch, client: ch.Client, lg: o.lg.With("channel", ch.Name),
 		inFlight:      make(chan struct{}, o.cfg.MaxInFlight),
 		byID:          map[string]*entry{},
 		conversations: map[string]*conversation{},

@@ -47,6 +47,13 @@ func (s *sender) step(ctx context.Context, c *conversation, from *lane) {
 		return
 	}
 	way, reason := snd.way(k.stored, time.Now())
+	if reason != "" {
+		s.o.cfg.Metrics.sent(s.name, snd.tried, "undecided")
+		if snd.tried == wayReply && s.channel.PreferDelivered {
+			snd.tried, snd.noReply = "", true
+			way, reason = wayPush, ""
+		}
+	}
 	if s.client == nil {
 		reason = "channel " + s.name + " is not in the configuration; retry when it is"
 	}
@@ -146,6 +153,8 @@ func (s *sender) conclude(ctx context.Context, c *conversation, k call, from *la
 		snd.noReply = true
 		s.refused(k, err)
 		s.resubmit(c)
+	case line.MonthlyLimit(err) && s.channel.DropOverQuota:
+		s.bury(ctx, c, k, "the monthly quota is used up: "+err.Error())
 	case line.MonthlyLimit(err):
 		from.hold(quotaPause)
 		s.lg.Error("monthly quota is used up; pushes wait, replies go on", "again in", quotaPause)
