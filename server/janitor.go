@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,6 +41,10 @@ const (
 // watch returns an error when the embedded store stays out of order. An
 // external one is waited for.
 func (s *Server) watch(ctx context.Context) error {
+	return watchStore(ctx, s.eng.Healthy, s.eng.Embedded(), s.lg)
+}
+
+func watchStore(ctx context.Context, healthy func() error, embedded bool, lg *slog.Logger) error {
 	tick := time.NewTicker(healthEvery)
 	defer tick.Stop()
 	var since time.Time
@@ -49,14 +54,14 @@ func (s *Server) watch(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		err := s.eng.Healthy()
+		err := healthy()
 		switch {
 		case err == nil:
 			since = time.Time{}
 		case since.IsZero():
-			s.lg.Error("store is out of order", "error", err)
+			lg.Error("store is out of order", "error", err)
 			since = time.Now()
-		case s.eng.Embedded() && time.Since(since) > sickLimit:
+		case embedded && time.Since(since) >= sickLimit:
 			return err
 		}
 	}
