@@ -41,17 +41,18 @@ type phrase struct{ ja, en string }
 
 // The bot's sentences. They have no state, and nothing changes them.
 var (
-	said    = phrase{"%sさん: 「%s」", "%s says: “%s”"}
-	heard   = phrase{"「%s」", "You said: “%s”"} // by somebody without a name
-	image   = phrase{"%s写真をありがとうございます！", "Thanks for the picture%s!"}
-	video   = phrase{"%s動画をありがとうございます！", "Thanks for the video%s!"}
-	audio   = phrase{"%s音声をありがとうございます！", "Thanks for the voice message%s!"}
-	filed   = phrase{"%sファイル「%s」（%dバイト）を受け取りました。", "Got your file “%[2]s” (%[3]d bytes)%[1]s."}
-	place   = phrase{"%s「%s」の位置情報をありがとうございます！", "Thanks for the location of “%[2]s”%[1]s!"}
-	nowhere = phrase{"%s位置情報をありがとうございます！", "Thanks for the location%s!"}
-	welcome = phrase{"%s友だち追加ありがとうございます！何でも話しかけてくださいね。", "Thanks for adding me%s! Say anything."}
-	back    = phrase{"%sおかえりなさい！またお話しできてうれしいです。", "Welcome back%s! Good to hear from you again."}
-	toGroup = phrase{"はじめまして！みなさんの言葉をくり返すオウムです。", "Hello everyone! I am a parrot and repeat what you say."}
+	said       = phrase{"%sさん: 「%s」", "%s says: “%s”"}
+	heard      = phrase{"「%s」", "You said: “%s”"} // by somebody without a name
+	image      = phrase{"%s写真をありがとうございます！", "Thanks for the picture%s!"}
+	video      = phrase{"%s動画をありがとうございます！", "Thanks for the video%s!"}
+	audio      = phrase{"%s音声をありがとうございます！", "Thanks for the voice message%s!"}
+	filed      = phrase{"%sファイル「%s」（%dバイト）を受け取りました。", "Got your file “%[2]s” (%[3]d bytes)%[1]s."}
+	place      = phrase{"%s「%s」の位置情報をありがとうございます！", "Thanks for the location of “%[2]s”%[1]s!"}
+	nowhere    = phrase{"%s位置情報をありがとうございます！", "Thanks for the location%s!"}
+	gotSticker = phrase{"%sスタンプをありがとうございます！", "Thanks for the sticker%s!"}
+	welcome    = phrase{"%s友だち追加ありがとうございます！何でも話しかけてくださいね。", "Thanks for adding me%s! Say anything."}
+	back       = phrase{"%sおかえりなさい！またお話しできてうれしいです。", "Welcome back%s! Good to hear from you again."}
+	toGroup    = phrase{"はじめまして！みなさんの言葉をくり返すオウムです。", "Hello everyone! I am a parrot and repeat what you say."}
 )
 
 // in returns the phrase in the language of a profile.
@@ -123,9 +124,13 @@ func location(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error 
 	return answer(place, name)(ctx, d, ev)
 }
 
-// sticker sends the same sticker back if it is one that every bot may send,
-// and one of LINE's own else. Source: LINE's list of available stickers.
-func sticker(_ context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+// sticker thanks and sends the same sticker back if it is one that every bot
+// may send, and one of LINE's own else. Source: LINE's list of available
+// stickers.
+func sticker(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+	if err := answer(gotSticker)(ctx, d, ev); err != nil {
+		return err
+	}
 	switch ev.Message.PackageID {
 	case "446", "789", "1070", "6136", "6325", "6359", "6362", "6370", "6632", "8515", "8522", "8525", "11537", "11538", "11539":
 		return d.Send(frontdesk.Sticker(ev.Message.PackageID, ev.Message.StickerID))

@@ -60,7 +60,9 @@ func TestAnswers(t *testing.T) {
 			"「Minato」の位置情報をありがとうございます！", "Thanks for the location of “Minato”!"},
 		{"location without words", message(map[string]any{"type": "location", "latitude": 35.6, "longitude": 139.7}),
 			"花子さん、位置情報をありがとうございます！", "Thanks for the location, John!", "位置情報をありがとうございます！", "Thanks for the location!"},
-		{"sticker", message(map[string]any{"type": "sticker", "packageId": "446", "stickerId": "2"}), "[sticker]", "[sticker]", "[sticker]", "[sticker]"},
+		{"sticker", message(map[string]any{"type": "sticker", "packageId": "446", "stickerId": "2"}),
+			"花子さん、スタンプをありがとうございます！|[sticker]", "Thanks for the sticker, John!|[sticker]",
+			"スタンプをありがとうございます！|[sticker]", "Thanks for the sticker!|[sticker]"},
 		{"new friend", func(u string) *frontdesk.Event { return desktest.FollowEvent(u, false) },
 			"花子さん、友だち追加ありがとうございます！何でも話しかけてくださいね。", "Thanks for adding me, John! Say anything.",
 			"友だち追加ありがとうございます！何でも話しかけてくださいね。", "Thanks for adding me! Say anything."},
@@ -74,7 +76,7 @@ func TestAnswers(t *testing.T) {
 				if err := parrot.New().Handle(t.Context(), desk, tc.event(user)); err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff([]string{want}, desk.Texts("")); diff != "" {
+				if diff := cmp.Diff(strings.Split(want, "|"), desk.Texts("")); diff != "" {
 					t.Errorf("answer (-want +got):\n%s", diff)
 				}
 			}
@@ -122,7 +124,7 @@ func TestStickers(t *testing.T) {
 			if err := parrot.New().Handle(t.Context(), desk, ev); err != nil {
 				t.Fatal(err)
 			}
-			if got := string(desk.Sent()[0].JSON); got != tc.want {
+			if got := string(desk.Sent()[1].JSON); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
