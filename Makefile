@@ -24,8 +24,8 @@ staticcheck: ## the analyser alone
 lint: ## the linters of .golangci.yml (slow to build the first time)
 	go run $(GOLANGCI) run
 
-fuzz: ## fuzz every parser of foreign bytes, FUZZTIME each (default 30s)
-	./scripts/fuzz $${FUZZTIME:-30s}
+fuzz: ## fuzz every parser of foreign bytes with FUZZ inputs each (default 500000x)
+	./scripts/fuzz $${FUZZ:-500000x}
 
 chaos: ## kill the server 50 times under load, healthy and faulty LINE (2 minutes)
 	FRONTDESK_KILLS=50 go test ./server -run TestKill -count=1 -v -timeout 10m
