@@ -24,11 +24,15 @@ type Entry struct {
 	EventID string    `json:"eventId,omitempty"`
 	At      time.Time `json:"at"`
 	Sends   []Send    `json:"sends"`
+	Bulk    bool      `json:"bulk,omitempty"` // campaign traffic: what others send goes first
 }
 
-// Send is messages for one conversation.
+// Send is messages for one conversation, or for many users at once: then it has
+// at most five messages, no reply token, and either Users or Broadcast.
 type Send struct {
-	To         string            `json:"to"`
+	To         string            `json:"to,omitempty"`
+	Users      []string          `json:"users,omitempty"`     // receivers of a multicast, at most 500
+	Broadcast  bool              `json:"broadcast,omitempty"` // to all friends of the channel
 	ReplyToken string            `json:"replyToken,omitempty"`
 	ReplyUntil time.Time         `json:"replyUntil,omitzero"` // when LINE's minute for the token ends
 	Messages   []json.RawMessage `json:"messages"`
