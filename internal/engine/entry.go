@@ -38,34 +38,41 @@ type Send struct {
 	Messages   []json.RawMessage `json:"messages"`
 }
 
-// CallID names one call to LINE: a group of at most five messages.
+// CallID names a group of at most five messages of a send: what of it goes in
+// one call to LINE. Of a multicast to Users, call 0 is the multicast itself and
+// call n+1 what the nth user gets when LINE refuses that.
 type CallID struct {
 	Entry string `json:"entry"`
 	Send  int    `json:"send"` // place in the entry
 	Call  int    `json:"call"`
 }
 
-// Tried is the note, made before a call is sent, that it may reach LINE.
+// Tried is the note, made before a call is sent, that it may reach LINE. A call
+// is named by the first of its parts.
 type Tried struct {
 	CallID
-	Way string    `json:"way"` // "reply" or "push"
-	At  time.Time `json:"at"`
+	Way   string    `json:"way"`             // "reply", "push", "multicast" or "broadcast"
+	With  []CallID  `json:"with,omitempty"`  // what else the call takes, in order
+	Token int       `json:"token,omitempty"` // of a reply, whose token it uses: 0 for the first part's
+	At    time.Time `json:"at"`
 }
 
 // Outcomes of a call.
 const (
 	OutcomeSent = "sent" // LINE accepted it
 	OutcomeDead = "dead" // it and the rest of its send became a dead letter
-	// OutcomeRefused says of a try that LINE did certainly not take it. The
-	// call goes on, by another way if this one was a reply.
+	// OutcomeRefused says of a try that LINE did certainly not take it. Its
+	// parts go on, without the reply token if Way is "reply", and each alone if
+	// it is "multicast".
 	OutcomeRefused = "refused"
 )
 
-// Settled is the note of what became of a call, or of a try at it.
+// Settled is the note of what became of a call, or of a try at it: of all the
+// parts that Tried names.
 type Settled struct {
 	CallID
 	Outcome   string    `json:"outcome"`
-	Last      bool      `json:"last,omitempty"` // of its send
+	Last      bool      `json:"last,omitempty"` // of the first part's send; other parts are whole sends
 	Way       string    `json:"way,omitempty"`
 	RequestID string    `json:"requestId,omitempty"` // LINE's
 	At        time.Time `json:"at"`

@@ -1,12 +1,10 @@
 package outbox
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,7 +68,9 @@ func TestMonthlyLimitHoldsPushes(t *testing.T) {
 	})
 	p.start()
 	pushed, replied := p.user(), p.user()
-	p.store(answer("e1", pushed, "", "one"), answer("e2", pushed, "", "two"))
+	p.store(answer("e1", pushed, "", "one"))
+	p.await("one is sent", func() bool { return len(p.calls("push")) == 1 })
+	p.store(answer("e2", pushed, "", "two"))
 	p.await("the quota is used up", func() bool { calls := p.calls("push"); return len(calls) > 0 && calls[len(calls)-1] == 429 })
 	for i := range 10 {
 		p.store(answer(fmt.Sprint("r", i), replied, p.token(replied), fmt.Sprint("r", i)))
@@ -100,62 +100,12 @@ func TestLaneRate(t *testing.T) {
 	start := time.Now()
 	for i := range 20 {
 		u := p.user()
-		p.store(answer(fmt.Sprint("e", i), u, "", "a"))
+		p.store(answer(fmt.Sprint("e", i), u, "", fmt.Sprint("m", i)))
 	}
 	p.done()
 	if took := time.Since(start); took < 19*time.Second/50 {
 		t.Errorf("20 calls took %v at 50 a second", took)
 	}
-}
-
-// Calls under way together that are refused for the rate count as one; the pause
-// grows while refusals go on, and ends with a success.
-func TestLaneRests(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newLane(&sender{inFlight: make(chan struct{}, 100)}, wayPush, 0)
-		admitted := func() time.Duration {
-			start := time.Now()
-			if !l.admit(t.Context()) {
-				t.Fatal("not admitted")
-			}
-			<-l.s.inFlight
-			return time.Since(start).Round(10 * time.Millisecond)
-		}
-		for range 3 {
-			l.rest(0)
-		}
-		if got := admitted(); got != ratePauseMin {
-			t.Errorf("first rest is %v, want %v", got, ratePauseMin)
-		}
-		l.rest(0)
-		if got := admitted(); got != 2*ratePauseMin {
-			t.Errorf("second rest is %v, want %v", got, 2*ratePauseMin)
-		}
-		for range 20 {
-			l.rest(0)
-			admitted()
-		}
-		l.rest(0)
-		if got := admitted(); got != ratePauseMax {
-			t.Errorf("longest rest is %v, want %v", got, ratePauseMax)
-		}
-		l.passed()
-		l.rest(3 * time.Second)
-		if got := admitted(); got != 3*time.Second {
-			t.Errorf("rest is %v, want the 3 s that LINE asked for", got)
-		}
-		l.hold(quotaPause)
-		l.rest(0)
-		if got := admitted(); got != quotaPause {
-			t.Errorf("hold is %v, want %v", got, quotaPause)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		l.hold(time.Hour)
-		if l.admit(ctx) {
-			t.Error("admitted after the end")
-		}
-	})
 }
 
 // At shutdown what can be sent at once is sent; what waits is left for the next
@@ -175,7 +125,7 @@ func TestDrain(t *testing.T) {
 		s := p.o.senders["main"]
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.ready == 0 && len(s.conversations) == 1
+		return s.nothingToDo() && len(s.conversations) == 1
 	})
 	var want []string
 	for i := range 200 {

@@ -11,6 +11,7 @@ type Metrics struct {
 	calls   *prometheus.HistogramVec
 	latency prometheus.Histogram
 	sends   *prometheus.CounterVec
+	saved   *prometheus.CounterVec
 	damaged prometheus.Counter
 	reg     prometheus.Registerer
 }
@@ -30,16 +31,27 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		sends: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "frontdesk_sends_total",
-			Help: "Calls that send, by way (reply, push) and outcome: sent, postponed, unknown, undecided (nobody can tell any more), dead.",
+			Help: "Calls that send, by way (reply, push, multicast, broadcast) and outcome: sent, limited (429 for the rate), postponed, unknown, undecided (nobody can tell any more), dead.",
 		}, []string{"channel", "way", "outcome"}),
+		saved: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "frontdesk_calls_saved_total",
+			Help: "Calls that were not needed, because sends to one conversation shared one (shared) or the same push went to many users (multicast).",
+		}, []string{"channel", "by"}),
 		damaged: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "frontdesk_outbox_damaged_total",
 			Help: "Outbox records that could not be read.",
 		}),
 		reg: reg,
 	}
-	reg.MustRegister(m.calls, m.latency, m.sends, m.damaged)
+	reg.MustRegister(m.calls, m.latency, m.sends, m.saved, m.damaged)
 	return m
+}
+
+// shared counts the calls that one call has saved.
+func (m *Metrics) shared(channel string, k *call) {
+	receivers := len(k.conversations)
+	m.saved.WithLabelValues(channel, "shared").Add(float64(len(k.parts) - receivers))
+	m.saved.WithLabelValues(channel, "multicast").Add(float64(receivers - 1))
 }
 
 func (m *Metrics) observe(o *Outbox) {

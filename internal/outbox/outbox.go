@@ -39,9 +39,17 @@ type Channel struct {
 }
 
 // Rates are calls per second of a channel's lanes. Zero means LINE's published
-// limit: 2,000 for both. Source: Messaging API reference, Rate limits.
+// limit: 2,000 for replies and pushes, 200 for multicasts, 60 an hour for
+// broadcasts. Source: Messaging API reference, Rate limits.
 type Rates struct {
-	Reply, Push float64
+	Reply, Push, Multicast, Broadcast float64
+}
+
+func (r Rates) byWay() map[string]float64 {
+	return map[string]float64{
+		wayReply: cmp.Or(r.Reply, lineRate), wayPush: cmp.Or(r.Push, lineRate),
+		wayMulticast: cmp.Or(r.Multicast, multicastRate), wayBroadcast: cmp.Or(r.Broadcast, broadcastRate),
+	}
 }
 
 // Config is what an Outbox needs. Fields without a default are required.
@@ -49,7 +57,7 @@ type Config struct {
 	Engine   *engine.Engine
 	Channels []Channel
 
-	MaxInFlight int           // calls at once, per channel; default 256
+	MaxInFlight int           // calls at once, per lane; default 256
 	BackoffMin  time.Duration // pause after the first failed try, doubled each time; default 500 ms
 	BackoffMax  time.Duration // default 1 minute
 	DrainLimit  time.Duration // for what can be sent at once when Run ends; default 5 s
@@ -59,6 +67,11 @@ type Config struct {
 	// Trace is told when an event's entry is known to be durable, and when a
 	// call was accepted by LINE; nil for nobody. requestID is LINE's, of a call.
 	Trace func(eventID, step string, at time.Time, requestID string)
+	// Finished is told when an entry is done that was not when Run began: how
+	// many receivers LINE took it for, and for how many it became a dead letter,
+	// in whole or in part; a broadcast counts as one. It must not block and must
+	// not call the Outbox. nil for nobody.
+	Finished func(channel, entryID string, sent, dead int)
 }
 
 // StepStored is what Trace is told of an entry; a call is "sent by" its way.
@@ -72,6 +85,9 @@ func (c *Config) setDefaults() {
 	if c.Trace == nil {
 		c.Trace = func(string, string, time.Time, string) {}
 	}
+	if c.Finished == nil {
+		c.Finished = func(string, string, int, int) {}
+	}
 }
 
 // Outbox sends. Make one with New, run it once.
@@ -81,6 +97,7 @@ type Outbox struct {
 	lg      *slog.Logger
 	cache   *engine.Cache
 	senders map[string]*sender
+	ready   chan struct{} // closed when Run has read what earlier processes left
 	read    atomic.Uint64 // engine.Pos behind the last record that was read
 	floor   atomic.Uint64 // engine.Pos: lowest stored checkpoint
 }
@@ -92,6 +109,7 @@ func New(cfg Config) *Outbox {
 		cfg: cfg, eng: cfg.Engine, lg: cfg.Logger,
 		cache:   engine.NewCache(cfg.Engine.Outbox, cacheBytes),
 		senders: map[string]*sender{},
+		ready:   make(chan struct{}),
 	}
 	for _, ch := range cfg.Channels {
 		o.senders[ch.Name] = newSender(o, ch)
@@ -116,6 +134,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 	for _, s := range o.senders {
 		s.start(calls, &lanes)
 	}
+	close(o.ready)
 	reading, stopReading := context.WithCancel(calls)
 	defer stopReading()
 	g.Go(func() error { return o.follow(reading, from) })
@@ -325,3 +344,14 @@ func (o *Outbox) checkpoint(ctx context.Context) error {
 
 // Floor returns the first record of the outbox that a restart would need.
 func (o *Outbox) Floor() engine.Pos { return engine.Pos(o.floor.Load()) }
+
+// Ready is closed when Run has read what earlier processes left.
+func (o *Outbox) Ready() <-chan struct{} { return o.ready }
+
+// Open reports whether an entry of a configured channel was read from the log
+// and is not done. Of what was stored before Run it knows once it is Ready; what
+// is stored later it reads within milliseconds.
+func (o *Outbox) Open(channel, entryID string) bool {
+	s := o.senders[channel]
+	return s != nil && s.open(entryID)
+}

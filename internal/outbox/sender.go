@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,21 +13,14 @@ import (
 	"github.com/line-frontdesk/frontdesk/line"
 )
 
-// Ways of a call.
-const (
-	wayReply = "reply"
-	wayPush  = "push"
-)
-
 // sender brings the entries of one channel to LINE.
 type sender struct {
-	o        *Outbox
-	name     string
-	channel  Channel
-	client   *line.Client // nil for a channel that is no longer configured
-	lg       *slog.Logger
-	lanes    map[string]*lane // by way
-	inFlight chan struct{}    // holds one for each call under way
+	o       *Outbox
+	name    string
+	channel Channel
+	client  *line.Client // nil for a channel that is no longer configured
+	lg      *slog.Logger
+	lanes   map[string]*lane // by way
 
 	mu            sync.Mutex
 	floor         engine.Pos
@@ -34,53 +28,24 @@ type sender struct {
 	entries       []*entry          // read and not dropped from the front, in order
 	byID          map[string]*entry // the same
 	recent        recentIDs
+	recalled      map[engine.CallID]*call // what earlier processes tried; nil once started
 	conversations map[string]*conversation
-	ready         int           // conversations in a lane or in a call
-	quiet         chan struct{} // closed when ready is 0; nil while nobody waits for that
-}
-
-// entry is one record of the outbox.
-type entry struct {
-	pos   engine.Pos
-	id    string
-	at    time.Time
-	sends []*send
-	open  int // sends that are not done
-}
-
-// send is messages for one conversation, as calls.
-type send struct {
-	entry *entry
-	index int // in the entry
-	to    string
-
-	// Until the send is in a queue guarded by sender.mu, then owned by the
-	// goroutine that works on its conversation.
-	call     int // the next one
-	done     bool
-	noReply  bool      // there is no reply token, or LINE refused it, or its time is over
-	tried    string    // the way of a try whose outcome is not known; "" for none
-	triedAt  time.Time // of the first such try
-	attempts int       // at this call, since the start
-}
-
-// conversation is the queue of sends to one receiver. It exists while it has
-// any.
-type conversation struct {
-	to    string
-	queue []*send // guarded by sender.mu
+	gatherer      gatherer
+	ready         int           // calls that wait in a lane or are under way
+	quiet         chan struct{} // closed when nothing can be sent at once; nil while nobody waits for that
 }
 
 func newSender(o *Outbox, ch Channel) *sender {
 	s := &sender{
 		o: o, name: ch.Name, channel: ch, client: ch.Client, lg: o.lg.With("channel", ch.Name),
-		inFlight:      make(chan struct{}, o.cfg.MaxInFlight),
+		lanes:         map[string]*lane{},
 		byID:          map[string]*entry{},
+		recalled:      map[engine.CallID]*call{},
 		conversations: map[string]*conversation{},
+		gatherer:      newGatherer(),
 	}
-	s.lanes = map[string]*lane{
-		wayReply: newLane(s, wayReply, ch.Rates.Reply),
-		wayPush:  newLane(s, wayPush, ch.Rates.Push),
+	for way, perSecond := range ch.Rates.byWay() {
+		s.lanes[way] = newLane(s, way, perSecond, o.cfg.MaxInFlight)
 	}
 	return s
 }
@@ -92,11 +57,45 @@ func (s *sender) start(ctx context.Context, g *errgroup.Group) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.started = true
+	s.started, s.recalled = true, nil
 	s.dropDone()
+	var order []*conversation
 	for _, e := range s.entries {
-		s.queue(e)
+		for _, snd := range e.pending() {
+			c := s.enqueue(snd)
+			if len(c.queue) == 1 {
+				order = append(order, c)
+			}
+		}
 	}
+	for _, c := range order {
+		if c.call != nil {
+			continue // waits with the first receiver of its multicast
+		}
+		if i := slices.IndexFunc(c.queue, func(snd *send) bool { return snd.call != nil }); i >= 0 {
+			s.resume(c.queue[i].call)
+		} else {
+			s.submit(c)
+		}
+	}
+}
+
+// resume lets a call of an earlier process wait in its lane, with the parts that
+// it had. They go first in their conversations.
+func (s *sender) resume(k *call) {
+	k.parts = slices.DeleteFunc(k.parts, func(snd *send) bool { return snd.done || snd.call != k })
+	for _, snd := range slices.Backward(k.parts) {
+		c := s.conversations[snd.key()]
+		if i := slices.Index(c.queue, snd); i > 0 {
+			c.queue = slices.Insert(slices.Delete(c.queue, i, i+1), 0, snd)
+		}
+		if c.call != k {
+			c.call = k
+			k.conversations = append(k.conversations, c)
+		}
+		snd.call = nil
+	}
+	s.lineUp(k)
 }
 
 // arrive files an entry that was read.
@@ -106,83 +105,87 @@ func (s *sender) arrive(pos engine.Pos, stored *engine.Entry) {
 	if pos < s.floor || s.byID[stored.ID] != nil || s.recent.has(stored.ID) {
 		return // done before, or stored twice
 	}
-	e := &entry{pos: pos, id: stored.ID, at: stored.At, open: len(stored.Sends)}
-	for i := range stored.Sends {
-		to := &stored.Sends[i]
-		e.sends = append(e.sends, &send{entry: e, index: i, to: to.To, noReply: to.ReplyToken == ""})
-	}
+	e := newEntry(pos, stored)
 	s.entries = append(s.entries, e)
 	s.byID[e.id] = e
-	if s.started {
-		s.queue(e)
+	if !s.started {
+		return
 	}
-}
-
-// queue puts an entry's sends into the queues of their conversations; the
-// caller holds mu.
-func (s *sender) queue(e *entry) {
+	now := time.Now()
 	for _, snd := range e.sends {
-		if snd.done {
-			continue
-		}
-		c := s.conversations[snd.to]
-		if c == nil {
-			c = &conversation{to: snd.to}
-			s.conversations[snd.to] = c
-		}
-		c.queue = append(c.queue, snd)
-		if len(c.queue) == 1 {
-			s.submitLocked(c)
+		c := s.enqueue(snd)
+		switch k := c.call; {
+		case k == nil:
+			s.submit(c)
+		case k.waits && !k.undecided() && k.way != wayReply && snd.hasToken(now):
+			s.submit(c) // what waits for a push can go with this reply
 		}
 	}
 }
 
-// recallTried takes a note of an earlier process: a call may have reached LINE.
-func (s *sender) recallTried(note *engine.Tried) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	snd := s.find(note.CallID)
-	if snd == nil {
+// enqueue puts a send into the queue of its conversation; the caller holds mu.
+func (s *sender) enqueue(snd *send) *conversation {
+	key := snd.key()
+	c := s.conversations[key]
+	if c == nil {
+		c = &conversation{key: key}
+		s.conversations[key] = c
+	}
+	c.queue = append(c.queue, snd)
+	return c
+}
+
+// submit lets a conversation wait for its next call; the caller holds mu.
+func (s *sender) submit(c *conversation) {
+	now := time.Now()
+	if s.lanes[wayPush].held(now) {
+		c.overtake(now)
+	}
+	parts, way, _ := c.compose(now)
+	if way == wayPush && s.gather(c, parts, now) {
 		return
 	}
-	snd.call, snd.tried, snd.triedAt = note.Call, note.Way, note.At
+	s.lineUp(&call{conversations: []*conversation{c}, way: way, bulk: parts[0].entry.bulk})
 }
 
-// recallSettled takes a note of an earlier process: what became of a call.
-func (s *sender) recallSettled(note *engine.Settled) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	snd := s.find(note.CallID)
-	if snd == nil || snd.done {
-		return
+// lineUp lets a call wait in its lane; the caller holds mu.
+func (s *sender) lineUp(k *call) {
+	for _, c := range k.conversations {
+		c.call = k
 	}
-	snd.tried = ""
-	switch note.Outcome {
-	case engine.OutcomeRefused:
-		snd.noReply = snd.noReply || note.Way == wayReply
-	case engine.OutcomeDead:
-		s.markDone(snd)
-	case engine.OutcomeSent:
-		snd.call = note.Call + 1
-		if note.Last {
-			s.markDone(snd)
+	s.ready++
+	s.lanes[k.way].push(k)
+}
+
+// fix decides what a call takes that leaves its lane, and reports whether it is
+// to be made. Otherwise its conversations wait for another one, or have nothing
+// to send. The caller holds mu.
+func (s *sender) fix(k *call, from *lane, now time.Time) bool {
+	if k.undecided() {
+		return true
+	}
+	s.gatherer.close(k)
+	k.leave()
+	if k.each > 0 && len(k.conversations) > 1 {
+		k.parts = k.parts[:0]
+		for _, c := range k.conversations {
+			k.parts = append(k.parts, c.queue[:k.each]...)
 		}
+		return true
 	}
-}
-
-// find returns the send that a note is about, or nil; the caller holds mu.
-func (s *sender) find(id engine.CallID) *send {
-	e := s.byID[id.Entry]
-	if e == nil || id.Send < 0 || id.Send >= len(e.sends) {
-		return nil
+	s.ready--
+	if len(k.conversations) == 0 {
+		return false
 	}
-	return e.sends[id.Send]
-}
-
-// markDone ends a send; the caller holds mu.
-func (s *sender) markDone(snd *send) {
-	snd.done = true
-	snd.entry.open--
+	c := k.conversations[0]
+	parts, way, token := c.compose(now)
+	if way != from.way {
+		s.submit(c) // a token ran out in line, or one came
+		return false
+	}
+	s.ready++
+	k.parts, k.token = parts, token
+	return true
 }
 
 // dropDone forgets the entries at the front that are done; the caller holds mu.
@@ -200,122 +203,96 @@ func (s *sender) dropDone() {
 	}
 }
 
-// finish ends the first send of a conversation and goes on with the next one.
-func (s *sender) finish(c *conversation) {
+// advance goes on behind a call that is over: with the next call of its first
+// send, or with what stands behind its parts.
+func (s *sender) advance(k *call, dead bool) {
+	whole := dead || k.last()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.markDone(c.queue[0])
-	s.dropDone()
-	c.queue[0] = nil
-	c.queue = c.queue[1:]
 	s.ready--
-	if len(c.queue) > 0 {
-		s.submitLocked(c)
+	if !whole {
+		k.parts[0].next++
 	} else {
-		delete(s.conversations, c.to)
+		for _, snd := range k.parts {
+			snd.markDone(dead)
+		}
+		s.reportDone(k.parts)
+		s.dropDone()
+	}
+	for _, c := range k.conversations {
+		c.limited = 0
+		for len(c.queue) > 0 && c.queue[0].done {
+			c.queue[0] = nil
+			c.queue = c.queue[1:]
+		}
+		if len(c.queue) > 0 {
+			s.submit(c)
+		} else {
+			delete(s.conversations, c.key)
+		}
 	}
 	s.tellQuiet()
 }
 
-// reroute lets a conversation wait in the lane that its next call needs.
-func (s *sender) reroute(c *conversation, way string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lanes[way].push(c)
-}
-
-// resubmit lets a conversation wait in its lane again.
-func (s *sender) resubmit(c *conversation) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ready--
-	s.submitLocked(c)
-}
-
-// later lets a conversation wait in its lane again after a pause.
-func (s *sender) later(c *conversation, pause time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ready--
-	s.tellQuiet()
-	time.AfterFunc(pause, func() { // lanes that have ended take it and leave it
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.submitLocked(c)
-	})
-}
-
-// submitLocked puts a conversation into the lane of its next call; the caller
+// reportDone tells of the entries that have ended with these sends; the caller
 // holds mu.
-func (s *sender) submitLocked(c *conversation) {
-	s.ready++
-	s.lanes[s.expectedWay(c.queue[0])].push(c)
-}
-
-// expectedWay guesses by which lane the next call goes; step decides.
-func (s *sender) expectedWay(snd *send) string {
-	if snd.call == 0 && !snd.noReply && snd.tried != wayPush {
-		return wayReply
-	}
-	return wayPush
-}
-
-// tellQuiet wakes idle; the caller holds mu.
-func (s *sender) tellQuiet() {
-	if s.ready == 0 && s.quiet != nil {
-		close(s.quiet)
-		s.quiet = nil
+func (s *sender) reportDone(parts []*send) {
+	for i, snd := range parts {
+		if e := snd.entry; e.open == 0 && (i == 0 || parts[i-1].entry != e) {
+			s.o.cfg.Finished(s.name, e.id, e.sent, e.dead)
+		}
 	}
 }
 
-// idle waits until nothing can be sent at once, and reports whether it is so.
-func (s *sender) idle(ctx context.Context) bool {
-	s.mu.Lock()
-	if s.ready == 0 {
-		s.mu.Unlock()
-		return true
-	}
-	if s.quiet == nil {
-		s.quiet = make(chan struct{})
-	}
-	quiet := s.quiet
-	s.mu.Unlock()
-	select {
-	case <-quiet:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// snapshot returns the place of the first entry that is not done, and whether
-// it moved. Every entry before read has arrived.
-func (s *sender) snapshot(read engine.Pos) (floor engine.Pos, changed bool) {
+// retry lets a call that LINE did not take, or may not have taken, wait in its
+// lane again.
+func (s *sender) retry(k *call, pause time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	floor = max(read, s.floor)
-	if len(s.entries) > 0 {
-		floor = s.entries[0].pos
+	s.ready--
+	if pause > 0 {
+		s.lanes[k.way].later(k, pause)
+	} else {
+		s.lineUp(k)
 	}
-	changed = floor != s.floor
-	s.floor = floor
-	return floor, changed
+	s.tellQuiet()
 }
 
-// Backlog is what waits to be sent.
-type Backlog struct {
-	Sends  int
-	Oldest time.Duration // age of the oldest entry, 0 for none
-}
-
-func (s *sender) backlog() (b Backlog) {
+// part lets every send of a call that LINE did not take go in another one.
+// alone says that they must not share one.
+func (s *sender) part(k *call, alone bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range s.conversations {
-		b.Sends += len(c.queue)
+	s.ready--
+	for _, snd := range k.parts {
+		snd.alone = snd.alone || alone
 	}
-	if len(s.entries) > 0 {
-		b.Oldest = time.Since(s.entries[0].at)
+	for _, c := range k.conversations {
+		s.submit(c)
 	}
-	return b
+	s.tellQuiet()
+}
+
+// divide lets every user of a multicast that LINE refused get a push.
+func (s *sender) divide(k *call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ready--
+	c := k.conversations[0]
+	delete(s.conversations, c.key)
+	c.queue[0].divide()
+	for _, snd := range c.queue[0].divided {
+		if c := s.enqueue(snd); c.call == nil {
+			s.submit(c)
+		}
+	}
+	s.tellQuiet()
+}
+
+// open reports whether an entry was read and is not done.
+func (s *sender) open(entryID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.byID[entryID]
+	return e != nil && e.open > 0
 }
