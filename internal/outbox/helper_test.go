@@ -145,7 +145,7 @@ func (p *post) close() {
 func (p *post) start() {
 	p.t.Helper()
 	cfg := p.cfg
-	cfg.Engine, cfg.Metrics = p.eng, NewMetrics(prometheus.NewRegistry())
+	cfg.Engine, cfg.Metrics = p.eng, p.metrics()
 	p.o = New(cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel, p.ended = cancel, make(chan error, 1)
@@ -192,6 +192,9 @@ func (p *post) crash() {
 	}
 	p.open()
 }
+
+// metrics returns new ones.
+func (p *post) metrics() *Metrics { return NewMetrics(prometheus.NewRegistry()) }
 
 // user adds a friend.
 func (p *post) user() string {
