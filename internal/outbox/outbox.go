@@ -57,7 +57,7 @@ type Config struct {
 	Engine   *engine.Engine
 	Channels []Channel
 
-	MaxInFlight int           // calls at once, per lane; default 256
+	MaxInFlight int           // calls at once, per lane; default 512
 	BackoffMin  time.Duration // pause after the first failed try, doubled each time; default 500 ms
 	BackoffMax  time.Duration // default 1 minute
 	DrainLimit  time.Duration // for what can be sent at once when Run ends; default 5 s
@@ -78,7 +78,7 @@ type Config struct {
 const StepStored = "stored in the outbox"
 
 func (c *Config) setDefaults() {
-	c.MaxInFlight = cmp.Or(c.MaxInFlight, 256)
+	c.MaxInFlight = cmp.Or(c.MaxInFlight, 512)
 	c.BackoffMin = cmp.Or(c.BackoffMin, 500*time.Millisecond)
 	c.BackoffMax = cmp.Or(c.BackoffMax, time.Minute)
 	c.DrainLimit = cmp.Or(c.DrainLimit, 5*time.Second)

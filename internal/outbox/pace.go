@@ -24,7 +24,7 @@ const (
 	// A cut rate is raised after probeMin, by firstStep of itself, and then each
 	// probeMin by twice as much. When LINE refuses that, the next time comes
 	// later, up to probeMax.
-	probeMin  = 30 * time.Second
+	probeMin  = 5 * time.Second
 	probeMax  = 10 * time.Minute
 	firstStep = 0.05
 	lastStep  = 0.4
@@ -53,10 +53,12 @@ type trial struct {
 
 func newPacer(perSecond float64) *pacer {
 	return &pacer{
-		limiter: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond/burstShare))),
+		limiter: rate.NewLimiter(rate.Limit(perSecond), burstOf(perSecond)),
 		most:    perSecond, now: perSecond, probe: probeMin, step: firstStep,
 	}
 }
+
+func burstOf(perSecond float64) int { return max(1, int(perSecond/burstShare)) }
 
 // taken notes that LINE took a call, and raises a rate that was cut.
 func (p *pacer) taken(now time.Time) {
@@ -68,6 +70,7 @@ func (p *pacer) taken(now time.Time) {
 	}
 	if p.now < p.most && now.Sub(p.cutAt) >= p.probe && now.Sub(p.raised) >= probeMin {
 		p.set(min(p.now*(1+p.step), p.most))
+		p.limiter.SetBurst(min(2*p.limiter.Burst(), burstOf(p.most)))
 		p.step = min(2*p.step, lastStep)
 		p.raised = now
 	}
@@ -90,14 +93,18 @@ func (p *pacer) refuse(now, began time.Time, conversation string) bool {
 	if !t.others || lasted < paceTrial || t.refused*refusedShare < t.taken+t.refused {
 		return false
 	}
-	if now.Sub(p.raised) < probeMin {
+	if now.Sub(p.raised) < 2*probeMin {
 		p.probe = min(2*p.probe, probeMax)
 	} else {
 		p.probe = probeMin
 	}
 	p.step = firstStep
+	// LINE's rate is what it took meanwhile, if calls went at the rate in force;
+	// few refusals mean that it cannot be far from that.
 	took := float64(t.taken) / lasted.Seconds()
-	p.set(max(p.most/lowestShare, min(0.97*took, 0.95*p.now)))
+	share := float64(t.refused) / float64(t.taken+t.refused)
+	p.set(max(p.most/lowestShare, min(max(0.97*took, (1-2*share)*p.now), 0.95*p.now)))
+	p.limiter.SetBurst(max(1, p.limiter.Burst()/2)) // its buckets may be small
 	p.cutAt, p.trial = now, trial{}
 	return true
 }

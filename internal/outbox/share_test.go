@@ -345,5 +345,3 @@ func TestOutage(t *testing.T) {
 		t.Errorf("got %d dead letters, the first: %s", len(letters), letters[0].Reason)
 	}
 }
-
-
