@@ -28,7 +28,9 @@ const (
 	maxRows     = 1000
 )
 
-func (s *Server) adminHandler() http.Handler { return newAdminAPI(s.eng, s.dir, s.trace.of) }
+func (s *Server) adminHandler() http.Handler {
+	return newAdminAPI(s.eng, s.dir, s.trace.of, s.quotaRows)
+}
 
 // adminAPI serves what the commands ask, as JSON:
 //
@@ -42,6 +44,7 @@ func (s *Server) adminHandler() http.Handler { return newAdminAPI(s.eng, s.dir, 
 //	GET    /users                 UserPage; see UserQuery
 //	GET    /users/{id}            UserPage: the user in each channel
 //	DELETE /users/{id}            UserPage: what was forgotten
+//	GET    /quota                 quotaPage; ?channel= for one
 //
 // Errors are {"error":"…"}. It has no login: it is served on a socket that
 // only its owner can open, or within the process.
@@ -49,15 +52,17 @@ type adminAPI struct {
 	eng *engine.Engine
 	dir *directory.Directory
 	way func(eventID string) []Step // what is remembered of an event; nil for nothing
+	// quota tells the figures of all channels; nil where no server runs.
+	quota func() []QuotaRow
 
 	retrying sync.Mutex // one retry at a time: two of one letter would send twice
 }
 
-func newAdminAPI(eng *engine.Engine, dir *directory.Directory, way func(string) []Step) http.Handler {
+func newAdminAPI(eng *engine.Engine, dir *directory.Directory, way func(string) []Step, quota func() []QuotaRow) http.Handler {
 	if way == nil {
 		way = func(string) []Step { return nil }
 	}
-	a := &adminAPI{eng: eng, dir: dir, way: way}
+	a := &adminAPI{eng: eng, dir: dir, way: way, quota: quota}
 	mux := http.NewServeMux()
 	for pattern, answer := range map[string]func(*http.Request) (any, error){
 		"GET /stats":            a.stats,
@@ -70,6 +75,7 @@ func newAdminAPI(eng *engine.Engine, dir *directory.Directory, way func(string) 
 		"GET /users":            a.listUsers,
 		"GET /users/{id}":       a.showUser,
 		"DELETE /users/{id}":    a.forgetUser,
+		"GET /quota":            a.listQuota,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithTimeout(r.Context(), adminLimit)

@@ -72,7 +72,7 @@ func openData(ctx context.Context, cfg Config) (*Admin, error) {
 	}
 	dir := directory.New(directory.Config{Bucket: eng.Directory, Logger: cfg.Logger})
 	return &Admin{
-		http:  &http.Client{Transport: handlerTransport{newAdminAPI(eng, dir, nil)}},
+		http:  &http.Client{Transport: handlerTransport{newAdminAPI(eng, dir, nil, nil)}},
 		close: eng.Close,
 	}, nil
 }

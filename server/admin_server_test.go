@@ -36,6 +36,7 @@ func TestAdminOfRunningServer(t *testing.T) {
 	})
 	cfg := server.Config{
 		Listen: "127.0.0.1:0", Data: data,
+		LINE:     server.LINE{API: "http://127.0.0.1:1"}, // nobody is there
 		Channels: []server.Channel{{Name: "main", Secrets: []string{"s"}, AccessToken: "t"}},
 	}
 	ctx, cancel := context.WithCancel(t.Context())

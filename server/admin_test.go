@@ -38,7 +38,7 @@ func newDesk(t *testing.T) *desk {
 		}
 	})
 	d := &desk{eng: eng, dir: directory.New(directory.Config{Bucket: eng.Directory}), trace: newTrace()}
-	api := newAdminAPI(eng, d.dir, d.trace.of)
+	api := newAdminAPI(eng, d.dir, d.trace.of, nil)
 	d.Admin = &Admin{http: &http.Client{Transport: handlerTransport{api}}}
 	return d
 }

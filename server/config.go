@@ -28,6 +28,7 @@ type Config struct {
 	Inbox    Store     `koanf:"inbox"`
 	Outbox   Store     `koanf:"outbox"`
 	Handler  Handling  `koanf:"handler"`
+	Quota    Quota     `koanf:"quota"`
 	Channels []Channel `koanf:"channels"` // at least one; the first also answers on /callback
 
 	ProfileAge time.Duration `koanf:"profile_age"` // how old a profile gets before it is fetched again
@@ -73,6 +74,14 @@ type Handling struct {
 	MaxAttempts   int           `koanf:"max_attempts"`   // before an event becomes a dead letter
 	BackoffMin    time.Duration `koanf:"backoff_min"`    // pause after the first failure, doubled each time
 	BackoffMax    time.Duration `koanf:"backoff_max"`
+}
+
+// Quota says how the monthly quota of the channels is watched.
+type Quota struct {
+	Every time.Duration `koanf:"every"` // between two questions to LINE
+	// Warn lists the percents of the limit at which the log warns, such as
+	// "50,80,95"; "none" for no warning.
+	Warn string `koanf:"warn"`
 }
 
 // Channel is one LINE channel. Either AccessToken or ID is needed: with the ID
@@ -124,6 +133,7 @@ func DefaultConfig() Config {
 			BackoffMin:    time.Second,
 			BackoffMax:    time.Minute,
 		},
+		Quota: Quota{Every: 10 * time.Minute, Warn: "50,80,95"},
 	}
 }
 
@@ -145,6 +155,8 @@ func (c *Config) setDefaults() {
 	c.Handler.MaxAttempts = cmp.Or(c.Handler.MaxAttempts, def.Handler.MaxAttempts)
 	c.Handler.BackoffMin = cmp.Or(c.Handler.BackoffMin, def.Handler.BackoffMin)
 	c.Handler.BackoffMax = cmp.Or(c.Handler.BackoffMax, def.Handler.BackoffMax)
+	c.Quota.Every = cmp.Or(c.Quota.Every, def.Quota.Every)
+	c.Quota.Warn = cmp.Or(c.Quota.Warn, def.Quota.Warn)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -176,6 +188,7 @@ func (c Config) Check() error {
 	for key, value := range map[string]time.Duration{
 		"inbox.keep": c.Inbox.Keep, "outbox.keep": c.Outbox.Keep, "profile_age": c.ProfileAge, "drain": c.Drain,
 		"handler.timeout": c.Handler.Timeout, "handler.loading_after": c.Handler.LoadingAfter, "handler.backoff_min": c.Handler.BackoffMin, "handler.backoff_max": c.Handler.BackoffMax,
+		"quota.every": c.Quota.Every,
 	} {
 		if value < 0 {
 			fault("%s: must not be negative", key)
@@ -183,6 +196,9 @@ func (c Config) Check() error {
 	}
 	if c.Handler.MaxConcurrent < 0 || c.Handler.MaxAttempts < 0 {
 		fault("handler: max_concurrent and max_attempts must not be negative")
+	}
+	if _, err := c.Quota.shares(); err != nil {
+		faults = append(faults, err)
 	}
 	faults = append(faults, c.checkChannels()...)
 	return errors.Join(faults...)

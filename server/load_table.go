@@ -69,6 +69,8 @@ func Settings() []Setting {
 		countSetting("handler.max_attempts", def.Handler.MaxAttempts, "attempts before an event becomes a dead letter"),
 		durationSetting("handler.backoff_min", def.Handler.BackoffMin, "pause after the first failed attempt, doubled each time"),
 		durationSetting("handler.backoff_max", def.Handler.BackoffMax, "longest pause between attempts"),
+		durationSetting("quota.every", def.Quota.Every, "how often LINE is asked how much of the monthly quota is used"),
+		textSetting("quota.warn", "PERCENTS", def.Quota.Warn, "shares of the monthly quota at which the log warns, with commas; none for no warning"),
 		durationSetting("profile_age", def.ProfileAge, "how old a user's profile gets before LINE is asked again"),
 		durationSetting("drain", def.Drain, "how long running handlers get at shutdown"),
 	}

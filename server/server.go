@@ -21,6 +21,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/dispatch"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 	"github.com/line-frontdesk/frontdesk/internal/outbox"
+	"github.com/line-frontdesk/frontdesk/internal/quota"
 	"github.com/line-frontdesk/frontdesk/internal/webhook"
 	"github.com/line-frontdesk/frontdesk/line"
 )
@@ -42,6 +43,7 @@ type Server struct {
 	dir      *directory.Directory
 	disp     *dispatch.Dispatcher
 	out      *outbox.Outbox
+	quota    *quota.Watcher
 	trace    *trace
 	reg      *prometheus.Registry
 	public   net.Listener
@@ -108,6 +110,9 @@ func (s *Server) wire(handler frontdesk.Handler) error {
 			Name: ch.Name, Client: client, Rates: outbox.Rates{Reply: ch.ReplyRate, Push: ch.PushRate},
 			PreferDelivered: ch.Prefer == preferDelivered, DropOverQuota: ch.OverQuota == overQuotaDrop,
 		})
+	}
+	if err := s.watchQuota(senders); err != nil {
+		return err
 	}
 	s.dir = directory.New(directory.Config{
 		Bucket: s.eng.Directory, Clients: clients, ProfileAge: s.cfg.ProfileAge, Logger: s.lg,
@@ -216,6 +221,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	web := s.startHTTP(fail)
 	dispatching := start(fail, "dispatcher", s.disp.Run)
 	sending := start(fail, "outbox", s.out.Run)
+	asking := start(fail, "quota", s.quota.Run)
 	cleaning := start(fail, "janitor", s.clean)
 	watching := start(fail, "store", s.watch)
 	s.lg.Info("frontdesk runs", "listen", s.Addr().String(), "data", s.cfg.Data)
@@ -228,6 +234,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	dispatching.stop()
 	s.lg.Info("sending what can be sent at once")
 	sending.stop()
+	asking.stop()
 	cleaning.stop()
 	watching.stop()
 	web.stopInternal()

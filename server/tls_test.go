@@ -20,6 +20,7 @@ func serve(t *testing.T, cfg server.Config) *server.Server {
 	cfg.Data = filepath.Join(t.TempDir(), "data")
 	cfg.LINE.API = "http://127.0.0.1:1" // nothing is sent
 	cfg.Channels = []server.Channel{{Name: "main", Secrets: []string{"s"}, AccessToken: "t"}}
+	cfg.LINE.API = "http://127.0.0.1:1" // nobody is there
 	ctx, cancel := context.WithCancel(context.Background())
 	srv, err := server.New(ctx, cfg, parrot.New())
 	if err != nil {

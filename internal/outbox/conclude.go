@@ -26,6 +26,7 @@ func (s *sender) conclude(ctx context.Context, k *call, from *lane, began time.T
 	from.heard(began, err)
 	switch {
 	case err == nil:
+		s.tellQuota(k)
 		s.settle(k, result.RequestID)
 	case errors.Is(err, line.ErrInvalid):
 		s.concludeRefused(ctx, k, err)
@@ -70,6 +71,7 @@ func (s *sender) concludeToken(k *call) {
 // concludeQuota takes "You have reached your monthly limit". One that refuses a
 // multicast may still take some of its pushes.
 func (s *sender) concludeQuota(ctx context.Context, k *call, from *lane, err error) {
+	s.channel.Quota.Exceeded()
 	switch {
 	case s.channel.DropOverQuota && len(k.conversations) > 1:
 		s.concludeRefused(ctx, k, err)

@@ -36,6 +36,8 @@ type Channel struct {
 	// DropOverQuota makes dead letters of pushes when the monthly quota is used
 	// up. Without it, they wait until LINE takes them again.
 	DropOverQuota bool
+	// Quota is told of the channel's calls that count; nil for nobody.
+	Quota Quota
 }
 
 // Rates are calls per second of a channel's lanes. Zero means LINE's published

@@ -36,6 +36,9 @@ type sender struct {
 }
 
 func newSender(o *Outbox, ch Channel) *sender {
+	if ch.Quota == nil {
+		ch.Quota = noQuota{}
+	}
 	s := &sender{
 		o: o, name: ch.Name, channel: ch, client: ch.Client, lg: o.lg.With("channel", ch.Name),
 		lanes:         map[string]*lane{},
