@@ -37,7 +37,7 @@ const simCloseLimit = 2 * time.Second
 
 func newDevCommand(env *environment) *cobra.Command {
 	var own ownSettings
-	var secret, token string
+	var simFlags simFlags
 	base := server.DefaultConfig()
 	base.Listen, base.InternalListen, base.Data = "127.0.0.1:8080", "127.0.0.1:0", defaultDevData()
 	extra := own.table(ownSettings{bot: "parrot", logLevel: "info", logFormat: "short"})
@@ -55,16 +55,17 @@ that each message takes.
 
 Events and answers are kept in the data folder. The simulator keeps nothing: after a
 restart it has forgotten its users and their phones. Whoever reaches the port may use
-the simulator, so leave it on 127.0.0.1.`,
+the simulator, so leave it on 127.0.0.1. It is as strict as LINE; its flags are those of
+'frontdesk sim', and docs/simulator.md tells more.`,
 		Example: `  frontdesk dev
   frontdesk dev --listen 127.0.0.1:9000 --data /tmp/bot
+  frontdesk dev --monthly-quota 5 --friends Hanako
   frontdesk trigger text --text hello     # from another terminal`,
 		Args: takes(0, 0, "no arguments"),
 	}
 	table := withDefaults(server.Settings(), base)
 	flags := addSettings(cmd, append(pick(table, "listen", "internal_listen", "data", "drain"), extra...)...)
-	textFlag(cmd, &secret, "channel-secret", "SECRET", devSecret, "secret that the simulator signs webhooks with")
-	textFlag(cmd, &token, "channel-access-token", "TOKEN", devToken, "token that the simulator's Messaging API accepts")
+	simFlags.addFlags(cmd, devSecret, devToken)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := server.LoadConfig(server.Sources{
 			Base: &base, NoFile: true, NoChannels: true, Environ: env.list, OtherEnv: env.twins(),
@@ -76,7 +77,11 @@ the simulator, so leave it on 127.0.0.1.`,
 		if cfg.Logger, err = own.newLogger(cmd.ErrOrStderr()); err != nil {
 			return err
 		}
-		return runDev(cmd.Context(), cfg, own.bot, linesim.Config{ChannelSecret: secret, ChannelAccessToken: token}, cmd.OutOrStdout())
+		simCfg, err := simFlags.config()
+		if err != nil {
+			return err
+		}
+		return runDev(cmd.Context(), cfg, own.bot, simCfg, simFlags.prepare, cmd.OutOrStdout())
 	}
 	return cmd
 }
@@ -93,7 +98,7 @@ func defaultDevData() string {
 // runDev runs server and simulator until ctx ends. The server's calls to the
 // simulator go to a port of their own, which outlives the public one, so that
 // answers under way arrive during the shutdown.
-func runDev(ctx context.Context, cfg server.Config, botName string, simCfg linesim.Config, out io.Writer) error {
+func runDev(ctx context.Context, cfg server.Config, botName string, simCfg linesim.Config, prepare func(*linesim.Simulator) error, out io.Writer) error {
 	bot, err := newBot(botName)
 	if err != nil {
 		return err
@@ -125,6 +130,9 @@ func runDev(ctx context.Context, cfg server.Config, botName string, simCfg lines
 		return explain(err)
 	}
 	if err := sim.SetWebhookURL(baseURL(srv.Addr()) + "/callback"); err != nil {
+		return errors.Join(err, srv.Close())
+	}
+	if err := prepare(sim); err != nil {
 		return errors.Join(err, srv.Close())
 	}
 	printDev(out, cfg, srv)
