@@ -1,18 +1,15 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/tidwall/gjson"
 )
 
 // triggerEvent says what event to make. Empty fields are made up.
@@ -24,37 +21,98 @@ type triggerEvent struct {
 	redelivery       bool
 }
 
-// triggerKinds lists the kinds of events that can be made: kinds of messages,
-// then LINE's other event types.
-func triggerKinds() []string {
-	return []string{
-		"text", "sticker", "image", "video", "audio", "file", "location",
-		"follow", "unfollow", "join", "leave", "memberJoined", "memberLeft", "postback", "unsend",
-		"videoPlayComplete", "beacon", "accountLink",
+// fields are the properties of a JSON object.
+type fields = map[string]any
+
+// eventKind is a kind of event that can be made.
+type eventKind struct {
+	name     string
+	noToken  bool // LINE gives it no reply token
+	ofTheBot bool // happens in no chat: it has no source
+	// contents returns the properties of its own; nil for none.
+	contents func(e triggerEvent) fields
+}
+
+// eventKinds lists kinds of messages, then LINE's other event types (Messaging
+// API reference, Webhook event objects).
+func eventKinds() []eventKind {
+	message := func(e triggerEvent) fields { return fields{"type": "message", "message": e.message(e.kind)} }
+	fixed := func(name string, value fields) func(triggerEvent) fields {
+		return func(triggerEvent) fields { return fields{name: value} }
+	}
+	who := func(name string) func(triggerEvent) fields {
+		return func(e triggerEvent) fields {
+			return fields{name: fields{"members": []any{fields{"type": "user", "userId": e.user}}}}
+		}
+	}
+	edited := func(e triggerEvent) fields { return fields{"message": e.message("text")} }
+	unsent := func(e triggerEvent) fields { return fields{"unsend": fields{"messageId": cmp.Or(e.messageID, auto)}} }
+	postback := func(e triggerEvent) fields { return fields{"postback": fields{"data": e.data}} }
+	control := fields{"expireAt": time.Now().Add(time.Hour).UnixMilli()}
+	module := fields{"type": "attached", "botId": "U" + strings.Repeat("0", 32), "scopes": []any{"message:send"}}
+	return []eventKind{
+		{name: "text", contents: message},
+		{name: "sticker", contents: message},
+		{name: "image", contents: message},
+		{name: "video", contents: message},
+		{name: "audio", contents: message},
+		{name: "file", contents: message},
+		{name: "location", contents: message},
+		{name: "messageEdited", contents: edited},
+		{name: "unsend", noToken: true, contents: unsent},
+		{name: "follow", contents: fixed("follow", fields{"isUnblocked": false})},
+		{name: "unfollow", noToken: true},
+		{name: "join"},
+		{name: "leave", noToken: true},
+		{name: "memberJoined", contents: who("joined")},
+		{name: "memberLeft", noToken: true, contents: who("left")},
+		{name: "postback", contents: postback},
+		{name: "videoPlayComplete", contents: fixed("videoPlayComplete", fields{"trackingId": "track-1"})},
+		{name: "beacon", contents: fixed("beacon", fields{"hwid": "d41d8cd98f", "type": "enter"})},
+		{name: "accountLink", contents: fixed("link", fields{"result": "ok", "nonce": randomHex(16)})},
+		{name: "membership", contents: fixed("membership", fields{"type": "joined", "membershipId": 1})},
+		{name: "delivery", noToken: true, contents: fixed("delivery", fields{"data": "delivery-tag-1"})},
+		{name: "activated", noToken: true, contents: fixed("chatControl", control)},
+		{name: "deactivated", noToken: true},
+		{name: "module", noToken: true, ofTheBot: true, contents: fixed("module", module)},
+		{name: "botSuspended", noToken: true, ofTheBot: true},
+		{name: "botResumed", noToken: true, ofTheBot: true},
 	}
 }
 
-// fields are the properties of a JSON object.
-type fields map[string]any
+// triggerKinds lists the names of the kinds.
+func triggerKinds() (names []string) {
+	for _, k := range eventKinds() {
+		names = append(names, k.name)
+	}
+	return names
+}
 
-// body returns a webhook's body with the event, and the event's ID.
-func (e triggerEvent) body(now time.Time) (id string, body []byte, err error) {
-	id = e.id
-	if id == "" {
-		id = newEventID(now)
+// event makes the event. What is not given and differs from event to event is
+// auto in it.
+func (e triggerEvent) event() (fields, error) {
+	kinds := eventKinds()
+	i := slices.IndexFunc(kinds, func(k eventKind) bool { return k.name == e.kind })
+	if i < 0 {
+		return nil, usageErrorf("there is no kind %q; choose one of %s, or send any event with --raw", e.kind, strings.Join(triggerKinds(), ", "))
 	}
 	ev := fields{
+		"type":            e.kind,
 		"mode":            "active",
-		"timestamp":       now.UnixMilli(),
-		"webhookEventId":  id,
+		"timestamp":       auto,
+		"webhookEventId":  cmp.Or(e.id, auto),
 		"deliveryContext": fields{"isRedelivery": e.redelivery},
-		"source":          e.source(),
 	}
-	if err := e.fill(ev, now); err != nil {
-		return "", nil, err
+	if !kinds[i].ofTheBot {
+		ev["source"] = e.source()
 	}
-	body, err = json.Marshal(fields{"destination": "U" + strings.Repeat("0", 32), "events": []fields{ev}})
-	return id, body, err
+	if !kinds[i].noToken {
+		ev["replyToken"] = cmp.Or(e.replyToken, auto)
+	}
+	if contents := kinds[i].contents; contents != nil {
+		maps.Copy(ev, contents(e))
+	}
+	return ev, nil
 }
 
 func (e triggerEvent) source() fields {
@@ -73,51 +131,10 @@ func (e triggerEvent) source() fields {
 	return src
 }
 
-// fill adds what belongs to the kind of event.
-func (e triggerEvent) fill(ev fields, now time.Time) error {
-	ev["type"] = e.kind
-	withToken := true
-	switch e.kind {
-	case "text", "sticker", "image", "video", "audio", "file", "location":
-		ev["type"], ev["message"] = "message", e.message(now)
-	case "follow":
-		ev["follow"] = fields{"isUnblocked": false}
-	case "join":
-	case "unfollow", "leave":
-		withToken = false
-	case "memberJoined":
-		ev["joined"] = fields{"members": []fields{{"type": "user", "userId": e.user}}}
-	case "memberLeft":
-		ev["left"], withToken = fields{"members": []fields{{"type": "user", "userId": e.user}}}, false
-	case "postback":
-		ev["postback"] = fields{"data": e.data}
-	case "unsend":
-		ev["unsend"], withToken = fields{"messageId": e.message(now)["id"]}, false
-	case "videoPlayComplete":
-		ev["videoPlayComplete"] = fields{"trackingId": "track-1"}
-	case "beacon":
-		ev["beacon"] = fields{"hwid": "d41d8cd98f", "type": "enter"}
-	case "accountLink":
-		ev["link"] = fields{"result": "ok", "nonce": randomHex(16)}
-	default:
-		return usageErrorf("there is no kind %q; choose one of %s, or send any event with --raw", e.kind, strings.Join(triggerKinds(), ", "))
-	}
-	if withToken {
-		ev["replyToken"] = e.replyToken
-		if e.replyToken == "" {
-			ev["replyToken"] = randomHex(16)
-		}
-	}
-	return nil
-}
-
-func (e triggerEvent) message(now time.Time) fields {
-	msg := fields{"type": e.kind, "id": e.messageID}
-	if e.messageID == "" {
-		msg["id"] = strconv.FormatInt(now.UnixNano(), 10)
-	}
+func (e triggerEvent) message(kind string) fields {
+	msg := fields{"type": kind, "id": cmp.Or(e.messageID, auto)}
 	line := fields{"type": "line"}
-	switch e.kind {
+	switch kind {
 	case "text":
 		msg["text"], msg["quoteToken"] = e.text, randomHex(16)
 	case "sticker":
@@ -136,18 +153,6 @@ func (e triggerEvent) message(now time.Time) fields {
 		msg["latitude"], msg["longitude"] = 35.67966, 139.73669
 	}
 	return msg
-}
-
-// wrapRaw makes a webhook's body of what --raw read: a lone event is put into
-// one, everything else is sent as it is.
-func wrapRaw(raw []byte) (id string, body []byte) {
-	root := gjson.ParseBytes(raw)
-	if !gjson.ValidBytes(raw) || !root.IsObject() || !root.Get("type").Exists() || root.Get("events").Exists() {
-		return root.Get("events.0.webhookEventId").String(), raw
-	}
-	// Not by json.Marshal, which would change the event's bytes.
-	body = slices.Concat([]byte(`{"destination":"U`+strings.Repeat("0", 32)+`","events":[`), bytes.TrimSpace(raw), []byte(`]}`))
-	return root.Get("webhookEventId").String(), body
 }
 
 // newEventID makes an ID of the form of LINE's: a ULID.
