@@ -1,56 +1,13 @@
 package linesim_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
-	"strings"
-	"time"
 
 	"github.com/line-frontdesk/frontdesk/linesim"
 	"github.com/tidwall/gjson"
 )
-
-// Test your own bot: start the simulator, point the bot's API at it, point its webhooks at the bot, and
-// look at the phone.
-func Example() {
-	sim, err := linesim.New(linesim.Config{})
-	if err != nil {
-		panic(err)
-	}
-	line := httptest.NewServer(sim)
-	defer line.Close()
-
-	// The bot under test; give yours line.URL + "/sim/line", sim.ChannelAccessToken() and
-	// sim.ChannelSecret().
-	bot := httptest.NewServer(shoutingBot(line.URL+"/sim/line", sim.ChannelAccessToken()))
-	defer bot.Close()
-	if err := sim.SetWebhookURL(bot.URL); err != nil {
-		panic(err)
-	}
-
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	hanako, err := sim.AddUser(linesim.NewUser{DisplayName: "Hanako", Language: "ja"})
-	if err != nil {
-		panic(err)
-	}
-	if _, err := sim.SendText(hanako.UserID, "hello"); err != nil {
-		panic(err)
-	}
-	answers, err := sim.WaitForMessages(ctx, hanako.UserID, linesim.Query{From: linesim.FromBot}, 1)
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(answers[0].Via, answers[0].Text())
-	if err := sim.Close(ctx); err != nil {
-		panic(err)
-	}
-	// Output: reply HELLO!
-}
 
 // Let one push in two fail after LINE took it, to see whether a bot sends it twice.
 func ExampleSimulator_SetFaults() {
@@ -116,29 +73,4 @@ func ExampleRates() {
 	// Output:
 	// <nil>
 	// invalid rates: factor is -1, want 0 to 1000
-}
-
-// shoutingBot answers every text in capitals.
-func shoutingBot(lineAPI, token string) http.Handler {
-	return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		ev := gjson.GetBytes(body, "events.0")
-		if ev.Get("message.type").Str != "text" {
-			return
-		}
-		answer := fmt.Sprintf(`{"replyToken":%q,"messages":[{"type":"text","text":%q}]}`,
-			ev.Get("replyToken").Str, strings.ToUpper(ev.Get("message.text").Str)+"!")
-		req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, lineAPI+"/v2/bot/message/reply", strings.NewReader(answer))
-		if err != nil {
-			return
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		req.Header.Set("Content-Type", "application/json")
-		if resp, err := http.DefaultClient.Do(req); err == nil {
-			_ = resp.Body.Close()
-		}
-	})
 }
