@@ -26,7 +26,11 @@ func (s *Simulator) routes() http.Handler {
 	control := http.NewServeMux()
 	s.controlRoutes(control)
 	mux := http.NewServeMux()
-	mux.Handle(linePrefix+"/", http.StripPrefix(linePrefix, s.apiHandler()))
+	api := s.apiHandler()
+	mux.Handle(linePrefix+"/", http.StripPrefix(linePrefix, api))
+	for _, path := range []string{"/v2/", "/oauth2/", "/bot/"} {
+		mux.Handle(path, api) // LINE's own places, for SDKs that take a host and no path
+	}
 	// The control API and the page have no login, so no other web site may use them through a reader's
 	// browser.
 	mux.Handle("/", http.NewCrossOriginProtection().Handler(control))

@@ -5,7 +5,8 @@
 // and sends what they do as signed webhooks to the bot. As LINE's API it takes the bot's calls, checks them
 // by LINE's rules, and shows what they send on the phones. [Simulator] is an [http.Handler] with three faces:
 //
-//   - /sim/line: LINE's API, for both of its hosts; the base URL to give to an SDK
+//   - /sim/line: LINE's API, for both of its hosts; the base URL to give to an SDK. For one that takes a host
+//     and no path, the API answers at the root as well
 //   - /sim: the control API, JSON, without a login; every call has a method here
 //   - / and /phone/: a page with a phone beside the path of each message
 //

@@ -114,3 +114,23 @@ func TestOfficialSDKTokens(t *testing.T) {
 		t.Errorf("stateless token: %+v, %v", free, err)
 	}
 }
+
+// TestAPIAtRoot calls LINE's API where a host alone leads to.
+func TestAPIAtRoot(t *testing.T) {
+	f := newFixture(t, linesim.Config{BotName: "Polly"})
+	sdk, err := messaging_api.NewMessagingApiAPI(f.ChannelAccessToken(), messaging_api.WithEndpoint(f.url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bot, err := sdk.GetBotInfo(); err != nil || bot.DisplayName != "Polly" {
+		t.Errorf("bot info: %+v, %v", bot, err)
+	}
+	tokens, err := channel_access_token.NewChannelAccessTokenAPI(channel_access_token.WithEndpoint(f.url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := tokens.IssueStatelessChannelTokenByClientSecret(f.ChannelID(), f.ChannelSecret())
+	if err != nil || token.AccessToken == "" {
+		t.Errorf("token: %+v, %v", token, err)
+	}
+}

@@ -93,8 +93,8 @@ func New(cfg Config) (*Simulator, error) {
 	return s, nil
 }
 
-// ServeHTTP answers LINE's API under /sim/line, the control API under /sim, and the phone page under /
-// and /phone/.
+// ServeHTTP answers LINE's API under /sim/line and at the root (/v2, /oauth2 and /bot), the control API under
+// /sim, and the phone page under / and /phone/.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // Close refuses further events, drops the webhooks that wait, ends the streams and lets the requests

@@ -2,9 +2,15 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/line-frontdesk/frontdesk/linesim"
 )
 
 // TestConfigurationPage compares the page with what the program prints.
@@ -19,5 +25,33 @@ func TestConfigurationPage(t *testing.T) {
 	}
 	if !strings.Contains(string(page), out.String()) {
 		t.Error("docs/configuration.md does not hold the output of 'frontdesk config default': put it there")
+	}
+}
+
+// TestSimulatorPage sets the faults and rates that the page shows.
+func TestSimulatorPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/simulator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim, err := linesim.New(linesim.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, shown := range regexp.MustCompile("`(\\{[^`]*\\})`|'(\\{[^']*\\})' [^ ]*/(faults|rates)").FindAllStringSubmatch(string(page), -1) {
+		body, what := shown[1]+shown[2], cmp.Or(shown[3], "faults")
+		if strings.Contains(body, "…") || strings.Contains(body, `{"x":{}}`) {
+			continue
+		}
+		tried++
+		answer := httptest.NewRecorder()
+		sim.ServeHTTP(answer, httptest.NewRequest(http.MethodPut, "/sim/"+what, strings.NewReader(body)))
+		if answer.Code != http.StatusOK {
+			t.Errorf("%s %s: status %d: %s", what, body, answer.Code, answer.Body)
+		}
+	}
+	if tried < 15 {
+		t.Errorf("only %d examples were found", tried)
 	}
 }
