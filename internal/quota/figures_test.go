@@ -44,7 +44,7 @@ func TestForecast(t *testing.T) {
 // TestNotesTake gives the notes one answer after another and looks at what they
 // warn of.
 func TestNotesTake(t *testing.T) {
-	shares := []int{50, 80, 95}
+	shares := []int{50, 95, 80}
 	answer := func(limit, used int64) Figures { return Figures{Limited: true, Limit: limit, Used: used} }
 	overrun := Figures{Limited: true, Limit: 100, Used: 40, HasForecast: true, Forecast: 101}
 	steps := []struct {

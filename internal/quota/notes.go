@@ -56,7 +56,7 @@ type warning struct {
 }
 
 // take notes LINE's answer. It returns what to warn of now, and whether the
-// notes have changed. shares are percents in ascending order.
+// notes have changed. Of several shares (percents) the largest counts.
 func (n *notes) take(f Figures, now time.Time, shares []int) (w warning, changed bool) {
 	m := monthOf(now)
 	if n.Month != m.name() {
@@ -79,7 +79,7 @@ func (n *notes) take(f Figures, now time.Time, shares []int) (w warning, changed
 	}
 	for _, share := range shares {
 		if share > n.Warned && reached(f, share) {
-			w.share, n.Warned = share, share
+			w.share, n.Warned = share, share // a smaller one behind it is over, too
 		}
 	}
 	if f.HasForecast && f.Forecast > f.Limit && !n.Overrun {

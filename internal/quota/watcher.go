@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,7 +24,7 @@ type Config struct {
 	Channels []Channel
 	Store    *engine.Bucket // the control bucket
 	Every    time.Duration  // between two questions; default 10 minutes
-	Warn     []int          // percents of the limit that are warned of; nil for none
+	Warn     []int          // percents of the limit that are warned of, in any order; nil for none
 	Metrics  prometheus.Registerer
 	Logger   *slog.Logger
 }
@@ -42,7 +41,6 @@ type Watcher struct {
 // New returns a watcher that has not asked yet, and registers its metrics.
 func New(cfg Config) *Watcher {
 	cfg.Every = cmp.Or(cfg.Every, 10*time.Minute)
-	cfg.Warn = slices.Sorted(slices.Values(cfg.Warn))
 	w := &Watcher{cfg: cfg, now: time.Now, soonest: soonest}
 	for _, ch := range cfg.Channels {
 		w.meters = append(w.meters, &Meter{

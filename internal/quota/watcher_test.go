@@ -27,15 +27,16 @@ const patience = 20 * time.Second
 // bench is a watcher on a real store that asks a simulated LINE.
 type bench struct {
 	*Watcher
-	t     *testing.T
-	sim   *linesim.Simulator
-	down  atomic.Bool  // LINE answers nothing but 500
-	asked atomic.Int64 // calls for the consumption
-	log   logBuffer
-	reg   *prometheus.Registry
-	cfg   Config
-	clock atomic.Int64 // in nanoseconds
-	stop  func()
+	t      *testing.T
+	sim    *linesim.Simulator
+	down   atomic.Bool  // LINE answers nothing but 500
+	asked  atomic.Int64 // calls for the consumption
+	failed atomic.Int64 // calls that were answered 500
+	log    logBuffer
+	reg    *prometheus.Registry
+	cfg    Config
+	clock  atomic.Int64 // in nanoseconds
+	stop   func()
 
 	pushed int
 }
@@ -68,6 +69,7 @@ func newBench(t *testing.T, limit int64) *bench {
 	}
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if b.down.Load() {
+			b.failed.Add(1)
 			http.Error(w, `{"message":"out of order"}`, http.StatusInternalServerError)
 			return
 		}
@@ -269,7 +271,10 @@ func TestOutage(t *testing.T) {
 	b := newBench(t, 10)
 	b.down.Store(true)
 	b.start()
-	b.await("LINE did not answer", func() bool { return b.log.count("did not tell") == 1 })
+	b.await("LINE did not answer three times", func() bool { return b.failed.Load() >= 3 })
+	if n := b.log.count("did not tell"); n != 1 {
+		t.Errorf("%d warnings of an outage, want 1", n)
+	}
 	if f := b.figures(); !f.AsOf.IsZero() || f.Used != 0 {
 		t.Errorf("got %+v, want nothing known", f)
 	}
@@ -334,6 +339,21 @@ func TestStoredNotes(t *testing.T) {
 	n, err := loadNotes(t.Context(), b.cfg.Store, "main")
 	if err != nil || n.Month != "2026-08" || n.Limit != 200 || n.Warned != 80 || !n.Overrun || len(n.Days) != 1 || n.Days[0].Used != 7 {
 		t.Errorf("got %+v, %v", n, err)
+	}
+}
+
+// TestForecastAfterRestart knows the pace of the last week from what is stored.
+func TestForecastAfterRestart(t *testing.T) {
+	b := newBench(t, 10)
+	b.push(5)
+	const stored = `{"month":"2026-08","days":[{"at":"2026-08-03T12:00:00+09:00","used":5}]}`
+	if err := b.cfg.Store.Put(t.Context(), notesKey("main"), []byte(stored)); err != nil {
+		t.Fatal(err)
+	}
+	b.start()
+	b.answered()
+	if f := b.figures(); !f.HasForecast || f.Forecast != 5 {
+		t.Errorf("got %+v, want a forecast of 5: nothing was sent for eight days", f)
 	}
 }
 
