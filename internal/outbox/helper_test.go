@@ -261,6 +261,11 @@ func (p *post) done() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	select {
+	case <-p.o.Ready():
+	case <-time.After(patience):
+		p.t.Fatal("the outbox does not begin")
+	}
 	p.await("all sends are done", func() bool {
 		if engine.Pos(p.o.read.Load()) < end {
 			return false

@@ -213,12 +213,12 @@ func TestImpossibleSends(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPost(t, nil)
-			p.start()
 			u := p.user()
 			tc.send.To = u
-			p.store(&engine.Entry{ID: "main/e1", Channel: "main", EventID: "e1", At: time.Now(), Sends: []engine.Send{tc.send}}, answer("e2", u, "", "next"))
+			p.store(answer("e0", u, "", "before"), &engine.Entry{ID: "main/e1", Channel: "main", EventID: "e1", At: time.Now(), Sends: []engine.Send{tc.send}}, answer("e2", u, "", "next"))
+			p.start()
 			p.done()
-			if diff := cmp.Diff([]string{"push:next"}, p.phone(u)); diff != "" {
+			if diff := cmp.Diff([]string{"push:before", "push:next"}, p.phone(u)); diff != "" {
 				t.Errorf("phone (-want +got):\n%s", diff)
 			}
 			if got := p.letters(); len(got) != 1 {

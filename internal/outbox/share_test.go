@@ -90,6 +90,47 @@ func TestSharedReplyTriesEveryToken(t *testing.T) {
 	}
 }
 
+// A process ends while a shared reply is under way, which used the second
+// send's token, and overtook what stood before it: the next one uses the same.
+func TestSharedReplyAfterACrash(t *testing.T) {
+	for _, accepted := range []float64{0, 1} {
+		for _, overtakes := range []bool{false, true} {
+			t.Run(fmt.Sprintf("accepted %v, overtakes %v", accepted, overtakes), func(t *testing.T) {
+				t.Parallel()
+				p := newPost(t, func(_ *Config, sim *linesim.Config) { sim.MonthlyQuota = 1 })
+				u, other := p.user(), p.user()
+				p.start()
+				p.store(answer("first", other, "", "paid"))
+				p.await("the quota is used up", func() bool { return len(p.phone(other)) == 1 })
+				before, want := numbered("push", 1), "reply:push1 reply:a reply:b"
+				if overtakes {
+					before, want = numbered("push", 5), "reply:b"
+				}
+				p.store(answer("e1", u, "", before...))
+				p.await("the lane is held", func() bool {
+					s := p.o.senders["main"]
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					return s.lanes[wayPush].held(time.Now()) && s.nothingToDo()
+				})
+				p.faults("reply", linesim.EndpointFaults{ErrorShare: 1, AcceptedBeforeError: accepted, Status: 500})
+				p.store(answer("e2", u, "", "a"), answer("e3", u, p.token(u), "b"))
+				p.await("a reply was tried", func() bool { return len(p.calls("reply")) > 0 })
+				p.crash()
+				if err := p.sim.SetFaults(linesim.Faults{}); err != nil {
+					t.Fatal(err)
+				}
+				p.start()
+				p.await("it arrived", func() bool { return len(p.phone(u)) >= len(strings.Fields(want)) })
+				p.stop()
+				if got := strings.Join(p.phone(u), " "); got != want {
+					t.Errorf("on the phone: %q, want %q", got, want)
+				}
+			})
+		}
+	}
+}
+
 // LINE refuses a shared call for what one of its sends says: only that one
 // becomes a dead letter.
 func TestSharedCallIsParted(t *testing.T) {
