@@ -7,6 +7,7 @@
 //	INBOX       log     subject inbox.batch     every event as LINE sent it
 //	OUTBOX      log     subject outbox.batch    every send before it is tried, and what became of it
 //	DEAD        stream  subject dead.<channel>  dead letters, one message each
+//	PARKED      stream  subject parked.<key>    answers that wait until their users ask for them
 //	directory   bucket  see package directory   users, groups, follow state
 //	control     bucket  checkpoint.inbox.<shard>, checkpoint.outbox.<channel>
 //

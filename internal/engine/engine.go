@@ -45,6 +45,7 @@ type Config struct {
 
 	InboxMaxBytes  int64 // default 1 GiB; a full inbox refuses events
 	OutboxMaxBytes int64 // default 1 GiB; a full outbox holds up handlers
+	ParkedMaxBytes int64 // default 256 MiB; answers beyond it are not parked
 
 	// AppendLimit is how long an append may take before it counts as failed;
 	// default 1 s, half of what LINE waits for the answer to a webhook.
@@ -59,6 +60,7 @@ func (c *Config) setDefaults() {
 	c.Replicas = cmp.Or(c.Replicas, 1)
 	c.InboxMaxBytes = cmp.Or(c.InboxMaxBytes, 1<<30)
 	c.OutboxMaxBytes = cmp.Or(c.OutboxMaxBytes, 1<<30)
+	c.ParkedMaxBytes = cmp.Or(c.ParkedMaxBytes, 256<<20)
 	c.AppendLimit = cmp.Or(c.AppendLimit, time.Second)
 	c.StartLimit = cmp.Or(c.StartLimit, 2*time.Minute)
 	if c.Logger == nil {
@@ -72,6 +74,7 @@ type Engine struct {
 	Inbox     *Log
 	Outbox    *Log
 	Dead      *Dead
+	Parked    *Parked
 	Directory *Bucket
 	Control   *Bucket
 
@@ -122,6 +125,9 @@ func (e *Engine) open(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if e.Dead, err = open.dead(ctx); err != nil {
+		return err
+	}
+	if e.Parked, err = open.parked(ctx, cfg.ParkedMaxBytes); err != nil {
 		return err
 	}
 	if e.Directory, err = open.bucket(ctx, "directory", 1); err != nil {

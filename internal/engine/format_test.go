@@ -48,6 +48,10 @@ func stored() map[string]any {
 			Kind: DeadEvent, Channel: "main", Conversation: "U1", EventID: "E1", Run: 2, Accepted: at, Died: at.Add(time.Hour),
 			Reason: "it failed", Attempts: 20, Body: []byte("{\x00}"),
 		},
+		"answer": Answer{
+			Key: "main/E1", Channel: "main", Conversation: "U1", EventID: "E1", TakenBy: "E2",
+			Messages: []json.RawMessage{json.RawMessage(`{"type":"text","text":"hello"}`)},
+		},
 	}
 }
 
@@ -120,6 +124,10 @@ func readStored(name string, data []byte) (any, error) {
 		var letter Letter
 		err := json.Unmarshal(data, &letter)
 		return letter, err
+	case name == "answer":
+		var answer Answer
+		err := json.Unmarshal(data, &answer)
+		return answer, err
 	}
 	return ParseOutbox(data)
 }
