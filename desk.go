@@ -33,7 +33,8 @@ const MaxMessages = 100
 type Desk interface {
 	// Send answers in the event's conversation: with its reply token, which
 	// costs nothing, while the token lives and for the first five messages,
-	// else by push, which counts against the channel's quota. It only gathers:
+	// else by push, which counts against the channel's quota, or where the
+	// channel is set so once the user taps a button. It only gathers:
 	// the messages set out, in order, once the handler has returned nil.
 	// It errs when a message cannot be encoded, when the event has no
 	// conversation, and past MaxMessages.

@@ -105,6 +105,34 @@ func TestFindLooksBehindAPlace(t *testing.T) {
 	}
 }
 
+// fillOutbox leaves no room in a small outbox.
+func (w *house) fillOutbox() {
+	w.t.Helper()
+	filler := &engine.Entry{ID: "filler", EventID: "filler", Sends: []engine.Send{{To: "U", ReplyToken: string(slices.Repeat([]byte{'x'}, 40<<10))}}}
+	var err error
+	for err == nil {
+		_, _, err = w.eng.Outbox.Append(filler)
+	}
+	for err = nil; err == nil; { // and the rest of it
+		_, _, err = w.eng.Outbox.Append(&engine.Entry{ID: "filler", EventID: "filler"})
+	}
+	if !errors.Is(err, engine.ErrFull) {
+		w.t.Fatal(err)
+	}
+}
+
+// emptyOutbox makes room again.
+func (w *house) emptyOutbox() {
+	w.t.Helper()
+	end, err := w.eng.Outbox.End(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.eng.Outbox.Trim(w.t.Context(), engine.TrimRule{Floor: end}, time.Now().Add(time.Hour)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // The outbox is full when the handler is done: it is not run again, and its
 // answer goes out once there is room.
 func TestFullOutboxHoldsUpTheAnswerOnly(t *testing.T) {
@@ -115,28 +143,12 @@ func TestFullOutboxHoldsUpTheAnswerOnly(t *testing.T) {
 		return echo(ctx, d, ev)
 	}, nil)
 	w.start()
-	filler := &engine.Entry{ID: "filler", EventID: "filler", Sends: []engine.Send{{To: "U", ReplyToken: string(slices.Repeat([]byte{'x'}, 40<<10))}}}
-	var err error
-	for err == nil {
-		_, _, err = w.eng.Outbox.Append(filler)
-	}
-	for err = nil; err == nil; { // and the rest of it
-		_, _, err = w.eng.Outbox.Append(&engine.Entry{ID: "filler", EventID: "filler"})
-	}
-	if !errors.Is(err, engine.ErrFull) {
-		t.Fatal(err)
-	}
+	w.fillOutbox()
 	w.accept(said("U1", "e1"), said("U1", "e2"))
 	w.await("the first handler has returned", func() bool { return y.count("e1") == 1 })
 	w.await("it waits for the outbox", func() bool { return w.d.Backlog().Events == 2 })
 
-	end, err := w.eng.Outbox.End(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.eng.Outbox.Trim(t.Context(), engine.TrimRule{Floor: end}, time.Now().Add(time.Hour)); err != nil {
-		t.Fatal(err)
-	}
+	w.emptyOutbox()
 	w.settled()
 	once(t, slices.DeleteFunc(w.entries(), func(id string) bool { return id == "filler" }), "e1", "e2")
 	once(t, y.all(), "e1", "e2")

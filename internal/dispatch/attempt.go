@@ -101,13 +101,16 @@ func (d *Dispatcher) handle(ctx context.Context, c *conversation, t *task) error
 	if err != nil {
 		return d.bury(ctx, &stored, t, err.Error())
 	}
+	ev.Channel, ev.Accepted, ev.Attempt = stored.Channel, stored.Accepted, t.Attempts+1
+	if key, ok := asksFor(ev); ok {
+		return d.answerTap(ctx, t, &stored, ev, key)
+	}
 	if t.Crashes > 0 {
 		if !d.suspects.enter(c, t.Crashes) {
 			return errWaits
 		}
 		defer d.suspects.began(d.pool.submit)()
 	}
-	ev.Channel, ev.Accepted, ev.Attempt = stored.Channel, stored.Accepted, t.Attempts+1
 	return d.conclude(ctx, c, t, &stored, ev)
 }
 
@@ -115,9 +118,13 @@ func (d *Dispatcher) handle(ctx context.Context, c *conversation, t *task) error
 func (d *Dispatcher) conclude(ctx context.Context, c *conversation, t *task, stored *engine.Event, ev *frontdesk.Event) error {
 	slot := d.running.enter(t.pos)
 	desk := &desk{d: d, ev: ev}
+	endButton := d.offerButton(ctx, c, t, stored, ev)
 	err := d.call(ctx, desk, ev)
 	d.running.leave(slot)
 	sends := desk.close()
+	if unknown := endButton(); unknown != nil {
+		err = errInterrupted
+	}
 	if err == nil {
 		return d.complete(ctx, t, stored, sends)
 	}
@@ -154,9 +161,8 @@ func errorText(err error) string {
 func (d *Dispatcher) call(ctx context.Context, desk *desk, ev *frontdesk.Event) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.cfg.Timeout, fmt.Errorf("handler took longer than %v", d.cfg.Timeout))
 	defer cancel()
-	if err := d.cfg.Note(ctx, ev); err != nil {
-		d.lg.Error("directory could not note an event", "channel", ev.Channel, "event", ev.ID, "error", err)
-		return errInterrupted
+	if err := d.note(ctx, ev); err != nil {
+		return err
 	}
 	start := time.Now()
 	if ev.Attempt == 1 {
@@ -179,16 +185,31 @@ func (d *Dispatcher) call(ctx context.Context, desk *desk, ev *frontdesk.Event) 
 	return err
 }
 
-// complete stores the event's entry, if it sends anything. The handler is not
-// run again however long the store takes.
-func (d *Dispatcher) complete(ctx context.Context, t *task, stored *engine.Event, sends []engine.Send) error {
-	if len(sends) > 0 {
+// note tells the directory of an event.
+func (d *Dispatcher) note(ctx context.Context, ev *frontdesk.Event) error {
+	if err := d.cfg.Note(ctx, ev); err != nil {
+		d.lg.Error("directory could not note an event", "channel", ev.Channel, "event", ev.ID, "error", err)
+		return errInterrupted
+	}
+	return nil
+}
+
+// complete stores the event's entry, if it sends or parks anything. The handler
+// is not run again however long the store takes.
+func (d *Dispatcher) complete(ctx context.Context, t *task, stored *engine.Event, sends []engine.Send) (err error) {
+	parked := false
+	if t.Button {
+		if sends, parked, err = d.park(ctx, stored, sends); err != nil {
+			return err
+		}
+	}
+	if len(sends) > 0 || parked {
 		entry := &engine.Entry{
 			ID: stored.Key(), Channel: stored.Channel, EventID: stored.ID,
 			At: time.Now(), Sends: sends,
 		}
 		t.appending = d.appends.begin()
-		err := d.appendOnce(ctx, entry, t.appending.tail)
+		err := d.appendOnce(ctx, entry, t.appending.tail, time.Time{})
 		if errors.Is(err, engine.ErrTooLarge) {
 			return d.bury(ctx, stored, t, "its messages are too large to store together")
 		}
@@ -202,8 +223,9 @@ func (d *Dispatcher) complete(ctx context.Context, t *task, stored *engine.Event
 }
 
 // appendOnce stores an entry once, behind a place in the outbox. When the store
-// did not say whether it took the entry, it looks before it tries again.
-func (d *Dispatcher) appendOnce(ctx context.Context, entry *engine.Entry, behind engine.Pos) error {
+// did not say whether it took the entry, it looks before it tries again, and
+// after a time, if one is given, it does so no more and returns errTooLate.
+func (d *Dispatcher) appendOnce(ctx context.Context, entry *engine.Entry, behind engine.Pos, until time.Time) error {
 	unsure := false
 	return d.untilStored(ctx, func(ctx context.Context) error {
 		if unsure {
@@ -216,6 +238,9 @@ func (d *Dispatcher) appendOnce(ctx context.Context, entry *engine.Entry, behind
 				return nil
 			}
 		}
+		if !until.IsZero() && time.Now().After(until) {
+			return errTooLate
+		}
 		_, last, err := d.eng.Outbox.Append(entry)
 		if err == nil {
 			d.appends.stored(last)
@@ -227,6 +252,11 @@ func (d *Dispatcher) appendOnce(ctx context.Context, entry *engine.Entry, behind
 
 // bury makes a dead letter of an event.
 func (d *Dispatcher) bury(ctx context.Context, stored *engine.Event, t *task, reason string) error {
+	if t.Button {
+		if err := d.unpark(ctx, stored); err != nil {
+			return err
+		}
+	}
 	letter := engine.Letter{
 		Kind: engine.DeadEvent, Channel: stored.Channel, Conversation: stored.Conversation, EventID: stored.ID,
 		Run: stored.Run, Accepted: stored.Accepted, Died: time.Now(),
@@ -242,11 +272,11 @@ func (d *Dispatcher) bury(ctx context.Context, stored *engine.Event, t *task, re
 }
 
 // untilStored calls f until it succeeds or ctx ends, then with errInterrupted.
-// A record that is too large stays so and is an error of its own.
+// What cannot come to be stored, errTooLate and engine.ErrTooLarge, is returned.
 func (d *Dispatcher) untilStored(ctx context.Context, f func(context.Context) error) error {
 	for pause := storeRetryMin; ; pause = min(2*pause, storeRetryMax) {
 		err := f(ctx)
-		if err == nil || errors.Is(err, engine.ErrTooLarge) {
+		if err == nil || errors.Is(err, engine.ErrTooLarge) || errors.Is(err, errTooLate) {
 			return err
 		}
 		d.lg.Error("store does not take what a handler sent; trying again", "error", err)

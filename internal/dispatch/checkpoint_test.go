@@ -58,12 +58,12 @@ func TestCheckpointThatFailedIsRepeated(t *testing.T) {
 
 // What a checkpoint is stored as must stay readable.
 func TestCheckpointFormat(t *testing.T) {
-	const stored = `{"floor":65537,"done":[[65538,65540],[65542,65542]],"tries":{"65541":{"attempts":2,"crashes":1}},"outbox":131072}`
+	const stored = `{"floor":65537,"done":[[65538,65540],[65542,65542]],"tries":{"65541":{"attempts":2,"crashes":1},"65543":{"button":true}},"outbox":131072}`
 	var cp checkpoint
 	if err := json.Unmarshal([]byte(stored), &cp); err != nil {
 		t.Fatal(err)
 	}
-	if cp.Floor != 65537 || len(cp.Done) != 2 || cp.Tries[65541] != (tries{2, 1}) || cp.Outbox != 131072 {
+	if cp.Floor != 65537 || len(cp.Done) != 2 || cp.Tries[65541] != (tries{Attempts: 2, Crashes: 1}) || cp.Tries[65543] != (tries{Button: true}) || cp.Outbox != 131072 {
 		t.Errorf("got %+v", cp)
 	}
 	again, err := json.Marshal(cp)

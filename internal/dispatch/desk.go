@@ -90,16 +90,19 @@ func (k *desk) gather(to string, encoded []json.RawMessage) {
 		}
 	}
 	send := engine.Send{To: to, Messages: encoded}
-	if to == k.ev.Conversation && k.ev.ReplyToken != "" && !k.tokenTooOld() {
-		send.ReplyToken = k.ev.ReplyToken
-		send.ReplyUntil = k.ev.Accepted.Add(k.d.cfg.ReplyLife)
+	if to == k.ev.Conversation {
+		send.ReplyToken, send.ReplyUntil = k.d.replyToken(k.ev)
 	}
 	k.sends = append(k.sends, send)
 }
 
-// tokenTooOld reports whether a redelivered event came too late for its token.
-func (k *desk) tokenTooOld() bool {
-	return k.ev.Redelivered && k.ev.Accepted.Sub(k.ev.Timestamp) > redeliveredTokenLife
+// replyToken returns an event's reply token and when it ends; "" when it has
+// none, or was delivered again too late for it.
+func (d *Dispatcher) replyToken(ev *frontdesk.Event) (token string, until time.Time) {
+	if ev.ReplyToken == "" || ev.Redelivered && ev.Accepted.Sub(ev.Timestamp) > redeliveredTokenLife {
+		return "", time.Time{}
+	}
+	return ev.ReplyToken, ev.Accepted.Add(d.cfg.ReplyLife)
 }
 
 // close ends the desk and returns what was gathered.

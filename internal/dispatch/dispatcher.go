@@ -44,12 +44,17 @@ type Config struct {
 	// Loading shows the loading animation in the chat with a user for a time;
 	// nil for never.
 	Loading func(ctx context.Context, channel, userID string, d time.Duration) error
+	// Button is what the reply token of a slow answer is spent on, by channel.
+	// The answer then waits for the tap. Channels without one push it.
+	Button map[string]Button
 	// ReplyLife is how long after its acceptance an event's reply token works.
 	ReplyLife time.Duration
 
 	MaxConcurrent int           // handlers at once; default 10,000
 	Timeout       time.Duration // of one attempt; default 5 minutes
 	LoadingAfter  time.Duration // how long a handler runs before Loading is called; default 1 s
+	ButtonAfter   time.Duration // how long after its acceptance an event gets its button; default 45 s
+	AnswerLife    time.Duration // how long an answer waits for the tap; default 7 days
 	MaxAttempts   int           // before an event is a dead letter; default 8
 	BackoffMin    time.Duration // pause after the first failure, doubled each time; default 1 s
 	BackoffMax    time.Duration // default 1 minute
@@ -66,12 +71,17 @@ const (
 	StepHanded  = "handed to the handler"
 	StepHandled = "handled"
 	StepOutbox  = "stored in the outbox"
+	StepButton  = "button stored in the outbox"
+	StepParked  = "answer parked until the button is tapped"
+	StepTapped  = "button tapped"
 )
 
 func (c *Config) setDefaults() {
 	c.MaxConcurrent = cmp.Or(c.MaxConcurrent, 10_000)
 	c.Timeout = cmp.Or(c.Timeout, 5*time.Minute)
 	c.LoadingAfter = cmp.Or(c.LoadingAfter, time.Second)
+	c.ButtonAfter = cmp.Or(c.ButtonAfter, 45*time.Second)
+	c.AnswerLife = cmp.Or(c.AnswerLife, 7*24*time.Hour)
 	c.MaxAttempts = cmp.Or(c.MaxAttempts, 8)
 	c.BackoffMin = cmp.Or(c.BackoffMin, time.Second)
 	c.BackoffMax = cmp.Or(c.BackoffMax, time.Minute)
@@ -144,6 +154,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	g.Go(func() error { return d.follow(ctx, recovery) })
 	g.Go(func() error { d.index.load(ctx, d.eng.Inbox, recovery.indexed, d.lg); return nil })
 	g.Go(func() error { d.writeCheckpoints(ctx); return nil })
+	g.Go(func() error { d.expireAnswers(ctx); return nil })
 	<-ctx.Done()
 	d.drain(cancel)
 	err = g.Wait()
@@ -226,7 +237,11 @@ func (d *Dispatcher) arrive(pos engine.Pos, ev *engine.Event) {
 		t.tries = tries
 		delete(sh.tries, pos)
 	}
-	t.done = sh.restore.take(pos) || d.isCompleted(ev)
+	t.done = sh.restore.take(pos)
+	if done, button := d.found(ev); !t.done && (done || button) {
+		t.done, t.Button = done, t.Button || button
+		sh.changed = true // the next checkpoint must tell it: the outbox may let go of the entries
+	}
 	if first := d.index.add(idOf(ev), pos); first != pos && !t.done {
 		t.done = true
 		d.cfg.Metrics.duplicates.Inc()
@@ -242,13 +257,15 @@ func (d *Dispatcher) arrive(pos engine.Pos, ev *engine.Event) {
 	}
 }
 
-// isCompleted reports whether the event's outbox entry was found at the start.
-func (d *Dispatcher) isCompleted(ev *engine.Event) bool {
+// found reports which entries of the event were in the outbox at the start: the
+// one by which it is done, and its button.
+func (d *Dispatcher) found(ev *engine.Event) (done, button bool) {
 	if len(d.completed) == 0 {
-		return false
+		return false, false
 	}
-	_, ok := d.completed[ev.Key()]
-	return ok
+	_, done = d.completed[ev.Key()]
+	_, button = d.completed[buttonID(ev)]
+	return done, button
 }
 
 // Floors returns the first records of the inbox and of the outbox that a

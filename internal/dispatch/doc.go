@@ -17,10 +17,22 @@
 // something is handled once however the process ends; one that sent nothing
 // may run again after a crash.
 //
+// # Slow handlers
+//
+// In a channel with a [Button], the reply token of an event whose handler still
+// runs shortly before the token ends is spent on the button, by an entry of its
+// own, <event>#button. What the handler then sends to the event's conversation
+// is parked in the store instead of being pushed. The tap is an event of the
+// same conversation, so its turn comes after the handler; the dispatcher takes
+// it itself and sends what is parked with the tap's reply token. That a button
+// was stored is known after a restart from the outbox and the checkpoint, so no
+// event has two, and the answer of one that is handled again is parked as well.
+// An answer that nobody asks for becomes a dead letter after AnswerLife.
+//
 // # Goroutines
 //
 // Run owns all of them: one reads the log, one writes checkpoints, one loads
-// old IDs into the index after a start, and up to MaxConcurrent work on one
+// old IDs into the index after a start, one gives up old parked answers, and up to MaxConcurrent work on one
 // conversation each. When that many handlers run, further conversations wait
 // in line. A conversation that waits for its next try holds no goroutine.
 //

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,6 +12,7 @@ type Metrics struct {
 	waited     prometheus.Histogram
 	took       prometheus.Histogram
 	events     *prometheus.CounterVec
+	slow       *prometheus.CounterVec
 	duplicates prometheus.Counter
 	damaged    prometheus.Counter
 	reg        prometheus.Registerer
@@ -33,6 +35,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "frontdesk_events_total",
 			Help: "Attempts by outcome: done, retried, interrupted, dead.",
 		}, []string{"channel", "outcome"}),
+		slow: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "frontdesk_slow_answers_total",
+			Help: "Buttons and the answers behind them: button (stored), parked, tapped, nothing (a tap that found no answer), pushed (no room to park), expired.",
+		}, []string{"channel", "outcome"}),
 		duplicates: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "frontdesk_events_duplicate_total",
 			Help: "Events that were delivered again and not handled again.",
@@ -43,7 +49,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}),
 		reg: reg,
 	}
-	reg.MustRegister(m.waited, m.took, m.events, m.duplicates, m.damaged)
+	reg.MustRegister(m.waited, m.took, m.events, m.slow, m.duplicates, m.damaged)
 	return m
 }
 
@@ -59,9 +65,29 @@ func (m *Metrics) observe(d *Dispatcher) {
 		return d.Backlog().Oldest.Seconds()
 	})
 	gauge("frontdesk_handlers_running", "Handlers that run now.", func() float64 { return float64(d.pool.busy()) })
+	gauge("frontdesk_answers_parked", "Answers that wait until their buttons are tapped.", d.parkedAnswers)
 	gauge("frontdesk_event_ids_known", "IDs by which a second delivery is known.", func() float64 {
 		return float64(d.index.size())
 	})
+}
+
+// countLimit bounds the question to the store how many answers are parked.
+const countLimit = time.Second
+
+// parkedAnswers returns how many answers wait for a tap, -1 when the store does
+// not tell.
+func (d *Dispatcher) parkedAnswers() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), countLimit)
+	defer cancel()
+	n, err := d.eng.Parked.Count(ctx)
+	if err != nil {
+		return -1
+	}
+	return float64(n)
+}
+
+func (m *Metrics) slowAnswer(channel, outcome string) {
+	m.slow.WithLabelValues(channel, outcome).Inc()
 }
 
 func (m *Metrics) handled(channel, outcome string) {

@@ -31,10 +31,11 @@ type task struct {
 	appending *generation // set while its entry may stand in the outbox though it is not marked done
 }
 
-// tries is how often an event was tried.
+// tries is what became of an event so far.
 type tries struct {
-	Attempts int `json:"attempts,omitempty"` // ended in an error
-	Crashes  int `json:"crashes,omitempty"`  // ended with the process
+	Attempts int  `json:"attempts,omitempty"` // ended in an error
+	Crashes  int  `json:"crashes,omitempty"`  // ended with the process
+	Button   bool `json:"button,omitempty"`   // its reply token was spent on a button
 }
 
 type conversationKey struct{ channel, id string }
@@ -124,6 +125,14 @@ func (c *conversation) failed(t *task) int {
 	t.Attempts++
 	c.shard.changed = true
 	return t.Attempts
+}
+
+// buttonStored notes that the event has a button.
+func (c *conversation) buttonStored(t *task) {
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	t.Button = true
+	c.shard.changed = true
 }
 
 // span is a row of events of one shard that are all done, by the places of the
