@@ -319,6 +319,36 @@ func TestShowEventWay(t *testing.T) {
 	}
 }
 
+// The way of a slow event: its button, and the answer that waits for the tap.
+func TestShowEventBehindAButton(t *testing.T) {
+	d := newDesk(t)
+	ev := newEvent("e1", "Ua")
+	ev.Accepted = time.Now().Add(-time.Minute)
+	store(t, d.eng.Inbox, ev)
+	store(t, d.eng.Outbox, &engine.Entry{
+		ID: "main/e1#button", Channel: "main", EventID: "e1", At: ev.Accepted.Add(time.Second),
+		Sends: []engine.Send{{To: "Ua", Messages: []json.RawMessage{[]byte(`{}`)}}},
+	})
+	answer := engine.Answer{Key: "main/e1", Channel: "main", Conversation: "Ua", EventID: "e1"}
+	if err := d.eng.Parked.Put(t.Context(), answer); err != nil {
+		t.Fatal(err)
+	}
+	detail, err := d.Event(t.Context(), "e1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "received\nbutton stored in the outbox|messages: 1, sends: 1\nanswer parked until the button is tapped"
+	if diff := cmp.Diff(want, steps(detail)); diff != "" || detail.Incomplete {
+		t.Errorf("incomplete %v, steps (-want +got):\n%s", detail.Incomplete, diff)
+	}
+	if err := d.eng.Parked.Take(t.Context(), answer, "t1"); err != nil {
+		t.Fatal(err)
+	}
+	if detail, err = d.Event(t.Context(), "e1"); err != nil || strings.Contains(steps(detail), "parked") {
+		t.Errorf("taken: got %q, %v; want nothing parked", steps(detail), err)
+	}
+}
+
 func TestStats(t *testing.T) {
 	d := newDesk(t)
 	d.fill(t)

@@ -110,6 +110,13 @@ func (a *adminAPI) addSends(ctx context.Context, detail *EventDetail) error {
 	defer cancel()
 	way := wayReader{detail: detail, eventID: detail.ID, entries: map[string]bool{}, traced: len(detail.Steps)}
 	way.add(webhook.StepReceived, detail.Accepted, "", "")
+	answer, err := a.eng.Parked.Get(ctx, detail.Channel+"/"+detail.ID)
+	switch {
+	case err == nil && answer.TakenBy == "":
+		way.add(dispatch.StepParked, answer.At, "", "")
+	case err != nil && !errors.Is(err, engine.ErrNotFound):
+		return err
+	}
 	from, err := a.eng.Outbox.Since(ctx, detail.Accepted.Add(-time.Second))
 	if err != nil {
 		return err
@@ -142,7 +149,11 @@ func (w *wayReader) take(record any) {
 	case *engine.Entry:
 		if v.EventID == w.eventID && v.Channel == w.detail.Channel {
 			w.entries[v.ID] = true
-			w.add(dispatch.StepOutbox, v.At, "", sendsNote(v))
+			step := dispatch.StepOutbox
+			if dispatch.IsButton(v.ID) {
+				step = dispatch.StepButton
+			}
+			w.add(step, v.At, "", sendsNote(v))
 		}
 	case *engine.Tried:
 		if w.entries[v.Entry] {

@@ -10,8 +10,10 @@ import (
 	"regexp"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/line-frontdesk/frontdesk"
+	"github.com/line-frontdesk/frontdesk/internal/dispatch"
 )
 
 // Config is all that a server can be told. The tags name the keys of the
@@ -71,6 +73,7 @@ type Handling struct {
 	MaxConcurrent int           `koanf:"max_concurrent"` // handlers at once
 	Timeout       time.Duration `koanf:"timeout"`        // of one attempt
 	LoadingAfter  time.Duration `koanf:"loading_after"`  // when a slow handler shows the loading animation in a chat with one user
+	ButtonAfter   time.Duration `koanf:"button_after"`   // when an event whose handler still runs gets its button, from its acceptance
 	MaxAttempts   int           `koanf:"max_attempts"`   // before an event becomes a dead letter
 	BackoffMin    time.Duration `koanf:"backoff_min"`    // pause after the first failure, doubled each time
 	BackoffMax    time.Duration `koanf:"backoff_max"`
@@ -102,17 +105,43 @@ type Channel struct {
 	// OverQuota decides about pushes when the monthly quota is used up: "hold"
 	// (also "") lets them wait, "drop" makes dead letters of them.
 	OverQuota string `koanf:"over_quota"`
+	// SlowAnswer decides about an answer that is not ready when its reply token
+	// ends: "push" (also "") pushes it, "button" spends the token on a button,
+	// whose tap brings the answer.
+	SlowAnswer  string `koanf:"slow_answer"`
+	ButtonText  string `koanf:"button_text"`  // above the button, at most 160 characters; "" for DefaultButtonText
+	ButtonLabel string `koanf:"button_label"` // on the button, at most 20 characters; "" for DefaultButtonLabel
 
 	// Handler is this channel's bot; nil for the one that Run was given.
 	Handler frontdesk.Handler `koanf:"-"`
 }
 
-// Values of Channel.Prefer and Channel.OverQuota.
+// Values of Channel.Prefer, Channel.OverQuota and Channel.SlowAnswer.
 const (
-	preferOnce      = "once"
-	preferDelivered = "delivered"
-	overQuotaHold   = "hold"
-	overQuotaDrop   = "drop"
+	preferOnce       = "once"
+	preferDelivered  = "delivered"
+	overQuotaHold    = "hold"
+	overQuotaDrop    = "drop"
+	slowAnswerPush   = "push"
+	slowAnswerButton = "button"
+)
+
+// What the button of a slow answer says unless the channel says it in its own
+// words. Users may read Japanese, English or neither.
+const (
+	DefaultButtonText  = "回答の準備に時間がかかっています。少し待ってから押してください。 / This takes a little longer. Please tap in a moment."
+	DefaultButtonLabel = "回答を見る / Answer"
+)
+
+const (
+	// maxButtonText and maxButtonLabel are LINE's limits, which count in
+	// graphemes, of a template without picture and title. Source: Messaging API
+	// reference, Buttons template and Postback action.
+	maxButtonText  = 160
+	maxButtonLabel = 20
+	// maxButtonAfter leaves the button a second beyond what its call needs of
+	// the reply token's life.
+	maxButtonAfter = replyLife - dispatch.ButtonMargin - time.Second
 )
 
 // DefaultConfig returns the defaults, without channels.
@@ -129,6 +158,7 @@ func DefaultConfig() Config {
 			MaxConcurrent: 10_000,
 			Timeout:       5 * time.Minute,
 			LoadingAfter:  time.Second,
+			ButtonAfter:   45 * time.Second,
 			MaxAttempts:   8,
 			BackoffMin:    time.Second,
 			BackoffMax:    time.Minute,
@@ -152,6 +182,7 @@ func (c *Config) setDefaults() {
 	c.Handler.MaxConcurrent = cmp.Or(c.Handler.MaxConcurrent, def.Handler.MaxConcurrent)
 	c.Handler.Timeout = cmp.Or(c.Handler.Timeout, def.Handler.Timeout)
 	c.Handler.LoadingAfter = cmp.Or(c.Handler.LoadingAfter, def.Handler.LoadingAfter)
+	c.Handler.ButtonAfter = cmp.Or(c.Handler.ButtonAfter, def.Handler.ButtonAfter)
 	c.Handler.MaxAttempts = cmp.Or(c.Handler.MaxAttempts, def.Handler.MaxAttempts)
 	c.Handler.BackoffMin = cmp.Or(c.Handler.BackoffMin, def.Handler.BackoffMin)
 	c.Handler.BackoffMax = cmp.Or(c.Handler.BackoffMax, def.Handler.BackoffMax)
@@ -187,12 +218,15 @@ func (c Config) Check() error {
 	}
 	for key, value := range map[string]time.Duration{
 		"inbox.keep": c.Inbox.Keep, "outbox.keep": c.Outbox.Keep, "profile_age": c.ProfileAge, "drain": c.Drain,
-		"handler.timeout": c.Handler.Timeout, "handler.loading_after": c.Handler.LoadingAfter, "handler.backoff_min": c.Handler.BackoffMin, "handler.backoff_max": c.Handler.BackoffMax,
-		"quota.every": c.Quota.Every,
+		"handler.timeout": c.Handler.Timeout, "handler.loading_after": c.Handler.LoadingAfter, "handler.button_after": c.Handler.ButtonAfter,
+		"handler.backoff_min": c.Handler.BackoffMin, "handler.backoff_max": c.Handler.BackoffMax, "quota.every": c.Quota.Every,
 	} {
 		if value < 0 {
 			fault("%s: must not be negative", key)
 		}
+	}
+	if c.Handler.ButtonAfter > maxButtonAfter {
+		fault("handler.button_after: at most %v, because a reply token lives for a minute", maxButtonAfter)
 	}
 	if c.Handler.MaxConcurrent < 0 || c.Handler.MaxAttempts < 0 {
 		fault("handler: max_concurrent and max_attempts must not be negative")
@@ -229,14 +263,31 @@ func (c Config) checkChannels() (faults []error) {
 		if ch.AccessToken == "" && ch.ID == "" {
 			faults = append(faults, fmt.Errorf("%s: access_token or id is needed to send", where))
 		}
-		if !slices.Contains([]string{"", preferOnce, preferDelivered}, ch.Prefer) {
-			faults = append(faults, fmt.Errorf("%s: prefer must be %s or %s", where, preferOnce, preferDelivered))
-		}
-		if !slices.Contains([]string{"", overQuotaHold, overQuotaDrop}, ch.OverQuota) {
-			faults = append(faults, fmt.Errorf("%s: over_quota must be %s or %s", where, overQuotaHold, overQuotaDrop))
-		}
+		faults = append(faults, ch.checkChoices(where)...)
 		if ch.ReplyRate < 0 || ch.PushRate < 0 {
 			faults = append(faults, fmt.Errorf("%s: rates must not be negative", where))
+		}
+	}
+	return faults
+}
+
+// checkChoices checks how the channel wants to be served.
+func (ch Channel) checkChoices(where string) (faults []error) {
+	for _, choice := range []struct{ key, value, usual, other string }{
+		{"prefer", ch.Prefer, preferOnce, preferDelivered},
+		{"over_quota", ch.OverQuota, overQuotaHold, overQuotaDrop},
+		{"slow_answer", ch.SlowAnswer, slowAnswerPush, slowAnswerButton},
+	} {
+		if !slices.Contains([]string{"", choice.usual, choice.other}, choice.value) {
+			faults = append(faults, fmt.Errorf("%s: %s must be %s or %s", where, choice.key, choice.usual, choice.other))
+		}
+	}
+	for _, text := range []struct {
+		key, value string
+		most       int
+	}{{"button_text", ch.ButtonText, maxButtonText}, {"button_label", ch.ButtonLabel, maxButtonLabel}} {
+		if utf8.RuneCountInString(text.value) > text.most {
+			faults = append(faults, fmt.Errorf("%s: %s: at most %d characters", where, text.key, text.most))
 		}
 	}
 	return faults

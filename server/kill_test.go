@@ -36,6 +36,8 @@ const (
 
 type childConfig struct {
 	Data, API, Secret, Token string
+	ButtonAfter              time.Duration // of slow answers; 0 for none
+	Hangs                    bool          // its bot answers no text
 }
 
 func TestMain(m *testing.M) {
@@ -58,12 +60,21 @@ func runChild(env string) {
 		bufio.NewReader(os.Stdin).ReadByte()
 		stop()
 	}()
+	bot, slowAnswer := counter(), ""
+	if child.Hangs {
+		bot = hang(bot)
+	}
+	if child.ButtonAfter > 0 {
+		slowAnswer = "button"
+	}
 	srv, err := server.New(ctx, server.Config{
 		Listen: "127.0.0.1:0", Data: child.Data, LINE: server.LINE{API: child.API},
-		Logger:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Handler:  server.Handling{BackoffMin: 50 * time.Millisecond},
-		Channels: []server.Channel{{Name: "main", Secrets: []string{child.Secret}, AccessToken: child.Token}},
-	}, counter())
+		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Handler: server.Handling{BackoffMin: 50 * time.Millisecond, ButtonAfter: child.ButtonAfter},
+		Channels: []server.Channel{{
+			Name: "main", Secrets: []string{child.Secret}, AccessToken: child.Token, SlowAnswer: slowAnswer,
+		}},
+	}, bot)
 	if err != nil {
 		panic(err)
 	}
@@ -105,6 +116,17 @@ func counter() frontdesk.Handler {
 		return nil
 	})
 	return mux
+}
+
+// hang keeps a bot from answering texts.
+func hang(bot frontdesk.Handler) frontdesk.Handler {
+	return frontdesk.HandlerFunc(func(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+		if ev.Type != frontdesk.TypeMessage {
+			return bot.Handle(ctx, d, ev)
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	})
 }
 
 // child is a running server.

@@ -66,6 +66,8 @@ func Settings() []Setting {
 		durationSetting("handler.timeout", def.Handler.Timeout, "limit of one attempt"),
 		durationSetting("handler.loading_after", def.Handler.LoadingAfter,
 			"how long a handler runs before the loading animation is shown, in chats with one user; longer than handler.timeout for never"),
+		durationSetting("handler.button_after", def.Handler.ButtonAfter,
+			"how long after its acceptance an event whose handler still runs gets the button of slow_answer; at most 49s"),
 		countSetting("handler.max_attempts", def.Handler.MaxAttempts, "attempts before an event becomes a dead letter"),
 		durationSetting("handler.backoff_min", def.Handler.BackoffMin, "pause after the first failed attempt, doubled each time"),
 		durationSetting("handler.backoff_max", def.Handler.BackoffMax, "longest pause between attempts"),
@@ -86,6 +88,9 @@ func channelSettings() []Setting {
 		textSetting("bot", "NAME", "", "built-in bot of this channel; empty for the one of --bot"),
 		textSetting("prefer", "WORD", preferOnce, "where nobody can tell any more whether a reply arrived: once for a dead letter, delivered to push it at the risk of a doubled answer"),
 		textSetting("over_quota", "WORD", overQuotaHold, "pushes when the monthly quota is used up: hold to let them wait, drop for dead letters"),
+		textSetting("slow_answer", "WORD", slowAnswerPush, "answers that are not ready when their reply token ends: push to push them, button to spend the token on a button, whose tap brings the answer without a push"),
+		textSetting("button_text", "TEXT", DefaultButtonText, "what stands above that button, at most 160 characters"),
+		textSetting("button_label", "TEXT", DefaultButtonLabel, "what stands on it, at most 20 characters"),
 		rateSetting("reply_rate", "replies per second; 0 for LINE's limit"),
 		rateSetting("push_rate", "pushes per second; 0 for LINE's limit"),
 	}

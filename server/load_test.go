@@ -183,6 +183,19 @@ func TestLoadConfigFaults(t *testing.T) {
 				"channels[0] (main): access_token or id is needed to send",
 			},
 		},
+		{
+			name: "a channel's choices",
+			file: "handler: {button_after: 50s}\nchannels:\n  - {name: main, secrets: s, id: 1, prefer: both, over_quota: wait, slow_answer: later, " +
+				"button_text: " + strings.Repeat("長", 161) + ", button_label: " + strings.Repeat("長", 21) + "}\n",
+			want: []string{
+				"handler.button_after: at most 49s",
+				"channels[0] (main): prefer must be once or delivered",
+				"channels[0] (main): over_quota must be hold or drop",
+				"channels[0] (main): slow_answer must be push or button",
+				"channels[0] (main): button_text: at most 160 characters",
+				"channels[0] (main): button_label: at most 20 characters",
+			},
+		},
 		{name: "a key twice", file: "drain: 1s\ndrain: 2s\n" + oneChannel, want: []string{"frontdesk.yaml:2: drain: it stands here twice"}},
 		{name: "an alias", file: "listen: &a x\ndata: *a\n" + oneChannel, want: []string{"frontdesk.yaml:2: anchors, aliases"}},
 		{name: "no YAML", file: "a: [", env: []string{"LINE_CHANNEL_SECRET=s", "LINE_CHANNEL_ID=1"}, want: []string{"frontdesk.yaml: yaml: "}},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,6 +93,7 @@ func (s *Server) wire(handler frontdesk.Handler) error {
 	handlers := map[string]frontdesk.Handler{}
 	var senders []outbox.Channel
 	var desks []webhook.Channel
+	buttons := map[string]dispatch.Button{}
 	for _, ch := range s.cfg.Channels {
 		client, err := newClient(s.cfg.LINE, ch)
 		if err != nil {
@@ -105,6 +107,9 @@ func (s *Server) wire(handler frontdesk.Handler) error {
 			return fmt.Errorf("channel %s has no handler", ch.Name)
 		}
 		clients[ch.Name] = client
+		if ch.SlowAnswer == slowAnswerButton {
+			buttons[ch.Name] = button(ch)
+		}
 		desks = append(desks, webhook.Channel{Name: ch.Name, Secrets: ch.Secrets})
 		senders = append(senders, outbox.Channel{
 			Name: ch.Name, Client: client, Rates: outbox.Rates{Reply: ch.ReplyRate, Push: ch.PushRate},
@@ -124,6 +129,7 @@ func (s *Server) wire(handler frontdesk.Handler) error {
 	s.disp, err = dispatch.New(dispatch.Config{
 		Engine: s.eng, Handler: handlers, Note: s.dir.Note, Profile: s.dir.Profile,
 		Content: content(clients), Loading: loading(clients), LoadingAfter: s.cfg.Handler.LoadingAfter, ReplyLife: replyLife,
+		Button: buttons, ButtonAfter: s.cfg.Handler.ButtonAfter,
 		MaxConcurrent: s.cfg.Handler.MaxConcurrent, Timeout: s.cfg.Handler.Timeout, MaxAttempts: s.cfg.Handler.MaxAttempts,
 		BackoffMin: s.cfg.Handler.BackoffMin, BackoffMax: s.cfg.Handler.BackoffMax, DrainLimit: s.cfg.Drain,
 		Metrics: dispatch.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.passed,
@@ -138,6 +144,13 @@ func (s *Server) wire(handler frontdesk.Handler) error {
 	s.observeDead()
 	s.handler = publicHandler(desk, s.cfg.Pages)
 	return nil
+}
+
+// button returns what a slow answer of the channel gets.
+func button(ch Channel) dispatch.Button {
+	return dispatch.Button{
+		Text: cmp.Or(ch.ButtonText, DefaultButtonText), Label: cmp.Or(ch.ButtonLabel, DefaultButtonLabel),
+	}
 }
 
 // newClient returns the LINE client of a channel.
