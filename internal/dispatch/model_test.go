@@ -49,14 +49,16 @@ func inOrder(t *testing.T, ids []string) {
 	}
 }
 
-// Random events, failures, duplicates, orderly ends and crashes, held against a
-// model: which events send, which die, in which order.
+// Random events, failures, slow handlers, duplicates, orderly ends and crashes,
+// held against a model: which events send, which die, in which order, and which
+// have a button.
 func TestDispatcherAgainstModel(t *testing.T) {
 	seed := seedOf(t)
 	dice := newDice(seed)
 	plan := newPlan()
 	w := newHouse(t, plan.handle, func(cfg *Config) {
 		cfg.MaxConcurrent, cfg.MaxAttempts, cfg.DrainLimit = 1+dice.IntN(20), 3, time.Duration(dice.IntN(20))*time.Millisecond+1
+		cfg.Button, cfg.ButtonAfter = testButton(), 5*time.Millisecond
 	})
 	w.start()
 	for range 12 {
@@ -83,18 +85,22 @@ func TestDispatcherAgainstModel(t *testing.T) {
 	w.close()
 	w.open()
 	plan.check(t, w.entries(), w.letters())
+	plan.checkButtons(t, w.outbox(), w.parked())
 }
 
 // plan is the model: what the bot does with each event, and what must come of it.
 type plan struct {
 	mu       sync.Mutex
 	verdicts map[string]string // by event ID
+	handled  map[string]bool
 	sent     []string
 	events   []engine.Event
 	number   map[string]int
 }
 
-func newPlan() *plan { return &plan{verdicts: map[string]string{}, number: map[string]int{}} }
+func newPlan() *plan {
+	return &plan{verdicts: map[string]string{}, handled: map[string]bool{}, number: map[string]int{}}
+}
 
 // request makes the events of one webhook, some of which came before.
 func (p *plan) request(dice *rand.Rand) (events []engine.Event) {
@@ -110,9 +116,9 @@ func (p *plan) request(dice *rand.Rand) (events []engine.Event) {
 		conversation := fmt.Sprint("U", dice.IntN(9))
 		id := fmt.Sprintf("%s-%d", conversation, p.number[conversation])
 		p.number[conversation]++
-		verdict := []string{"send", "send", "send", "send", "nothing", "fail once", "drop", "fail"}[dice.IntN(8)]
+		verdict := []string{"send", "send", "send", "send", "slow", "nothing", "fail once", "drop", "fail"}[dice.IntN(9)]
 		p.verdicts[id] = verdict
-		if verdict == "send" || verdict == "fail once" {
+		if verdict == "send" || verdict == "slow" || verdict == "fail once" {
 			p.sent = append(p.sent, id)
 		}
 		ev := said(conversation, id)
@@ -124,9 +130,19 @@ func (p *plan) request(dice *rand.Rand) (events []engine.Event) {
 
 func (p *plan) handle(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
 	p.mu.Lock()
-	verdict := p.verdicts[ev.ID]
+	verdict, first := p.verdicts[ev.ID], !p.handled[ev.ID]
+	p.handled[ev.ID] = true
 	p.mu.Unlock()
 	switch verdict {
+	case "slow":
+		if !first {
+			break // or some would be at work at three crashes, and be blamed
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	case "nothing":
 		return nil
 	case "drop":
@@ -157,6 +173,34 @@ func (p *plan) check(t *testing.T, entries []string, letters []engine.Letter) {
 			t.Errorf("event %s is no dead letter", id)
 		}
 	}
+}
+
+// checkButtons holds that each answer is sent or parked, once, and is parked if
+// its event has a button, of which none has two.
+func (p *plan) checkButtons(t *testing.T, entries []engine.Entry, answers []engine.Answer) {
+	t.Helper()
+	buttons, sent, parked := map[string]int{}, map[string]int{}, map[string]int{}
+	for _, e := range entries {
+		if IsButton(e.ID) {
+			buttons[e.EventID]++
+		} else {
+			sent[e.EventID] += len(e.Sends)
+		}
+	}
+	for _, a := range answers {
+		parked[a.EventID]++
+	}
+	for id := range p.verdicts {
+		if buttons[id] > 1 || parked[id] > 0 && buttons[id] == 0 {
+			t.Errorf("event %s has %d buttons and %d parked answers", id, buttons[id], parked[id])
+		}
+	}
+	for _, id := range p.sent {
+		if sent[id]+parked[id] != 1 || parked[id] != buttons[id] {
+			t.Errorf("event %s (%s): sent %d, parked %d, buttons %d", id, p.verdicts[id], sent[id], parked[id], buttons[id])
+		}
+	}
+	t.Logf("%d events, %d buttons", len(p.verdicts), len(buttons))
 }
 
 // Checkpoints of random tasks, read again in order, tell what was done.
