@@ -273,6 +273,9 @@ func TestShowEventWay(t *testing.T) {
 		&engine.Settled{CallID: call, Outcome: engine.OutcomeRefused, Way: "reply"},
 		&engine.Settled{CallID: call, Outcome: engine.OutcomeSent, Way: "push", RequestID: "r-1", Last: true},
 		&engine.Entry{ID: "main/e1#0.0~7", Channel: "main", EventID: "e1"},
+		&engine.Tried{CallID: engine.CallID{Entry: "main/e0"}, With: []engine.CallID{{Entry: "main/e1#0.0~7"}, {Entry: "main/e11"}}, Way: "push"},
+		&engine.Settled{CallID: engine.CallID{Entry: "main/e0"}, Outcome: engine.OutcomeSent, Way: "push", RequestID: "r-2", Last: true},
+		&engine.Tried{CallID: engine.CallID{Entry: "main/e0"}, Way: "push"}, // by itself
 	} {
 		stamp := at.Add(time.Duration(i+1) * time.Millisecond)
 		switch rec := rec.(type) {
@@ -295,7 +298,8 @@ func TestShowEventWay(t *testing.T) {
 		}
 	}
 	fromStore := "received\nstored in the outbox|messages: 1, sends: 1\ntried by reply|send 1, call 1\n" +
-		"refused by reply|send 1, call 1\nsent by push|send 1, call 1|r-1\nstored in the outbox|messages: 0, sends: 0"
+		"refused by reply|send 1, call 1\nsent by push|send 1, call 1|r-1\nstored in the outbox|messages: 0, sends: 0\n" +
+		"tried by push|send 1, call 1, shared with 2\nsent by push|send 1, call 1|r-2"
 	detail, err := d.Event(t.Context(), "e1")
 	if err != nil {
 		t.Fatal(err)

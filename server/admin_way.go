@@ -108,7 +108,7 @@ func timeOfID(id string) (time.Time, bool) {
 func (a *adminAPI) addSends(ctx context.Context, detail *EventDetail) error {
 	ctx, cancel := context.WithTimeout(ctx, scanLimit)
 	defer cancel()
-	way := wayReader{detail: detail, eventID: detail.ID, entries: map[string]bool{}, traced: len(detail.Steps)}
+	way := wayReader{detail: detail, eventID: detail.ID, entries: map[string]bool{}, shared: map[engine.CallID]engine.CallID{}, traced: len(detail.Steps)}
 	way.add(webhook.StepReceived, detail.Accepted, "", "")
 	answer, err := a.eng.Parked.Get(ctx, detail.Channel+"/"+detail.ID)
 	switch {
@@ -121,10 +121,9 @@ func (a *adminAPI) addSends(ctx context.Context, detail *EventDetail) error {
 	if err != nil {
 		return err
 	}
-	needle := []byte(detail.ID)
 	return a.eng.Outbox.Scan(ctx, from, func(b engine.Batch) bool {
 		for _, rec := range b.Records() {
-			if !bytes.Contains(rec, needle) {
+			if !way.concerns(rec) {
 				continue
 			}
 			if v, err := engine.ParseOutbox(rec); err == nil {
@@ -141,6 +140,33 @@ type wayReader struct {
 	eventID string
 	entries map[string]bool // IDs of the event's entries
 	traced  int             // steps in front that the store may tell again
+	// shared holds the calls that another event's send gave their names, and what
+	// of this one they took.
+	shared map[engine.CallID]engine.CallID
+}
+
+// concerns reports whether a record may be one of the event's, without decoding
+// it.
+func (w *wayReader) concerns(rec []byte) bool {
+	if bytes.Contains(rec, []byte(w.eventID)) {
+		return true
+	}
+	for id := range w.shared {
+		if bytes.Contains(rec, []byte(id.Entry)) {
+			return true
+		}
+	}
+	return false
+}
+
+// part returns what of the event a call takes.
+func (w *wayReader) part(v *engine.Tried) (engine.CallID, bool) {
+	for _, id := range append([]engine.CallID{v.CallID}, v.With...) {
+		if w.entries[id.Entry] {
+			return id, true
+		}
+	}
+	return engine.CallID{}, false
 }
 
 // take adds the step of a record, if it is one of the event's.
@@ -156,16 +182,24 @@ func (w *wayReader) take(record any) {
 			w.add(step, v.At, "", sendsNote(v))
 		}
 	case *engine.Tried:
-		if w.entries[v.Entry] {
-			w.add("tried by "+v.Way, v.At, "", callNote(v.CallID))
+		if id, ok := w.part(v); ok {
+			if id != v.CallID {
+				w.shared[v.CallID] = id
+			}
+			w.add("tried by "+v.Way, v.At, "", callNote(id, len(v.With)))
 		}
 	case *engine.Settled:
-		if w.entries[v.Entry] {
+		id, shared := w.shared[v.CallID]
+		if !shared {
+			id = v.CallID
+		}
+		if shared || w.entries[v.Entry] {
 			step := v.Outcome
 			if v.Way != "" {
 				step += " by " + v.Way
 			}
-			w.add(step, v.At, v.RequestID, callNote(v.CallID))
+			w.add(step, v.At, v.RequestID, callNote(id, 0))
+			delete(w.shared, v.CallID)
 		}
 	}
 }
@@ -190,7 +224,13 @@ func sendsNote(e *engine.Entry) string {
 	return fmt.Sprintf("messages: %d, sends: %d", messages, len(e.Sends))
 }
 
-func callNote(id engine.CallID) string { return fmt.Sprintf("send %d, call %d", id.Send+1, id.Call+1) }
+func callNote(id engine.CallID, others int) string {
+	note := fmt.Sprintf("send %d, call %d", id.Send+1, id.Call+1)
+	if others > 0 {
+		note += fmt.Sprintf(", shared with %d", others)
+	}
+	return note
+}
 
 // addLetters adds the dead letters of the event.
 func (a *adminAPI) addLetters(ctx context.Context, detail *EventDetail) error {

@@ -124,6 +124,7 @@ func (s *sender) arrive(pos engine.Pos, stored *engine.Entry) {
 			s.submit(c) // what waits for a push can go with this reply
 		}
 	}
+	s.dropDone() // an entry may have no sends
 }
 
 // enqueue puts a send into the queue of its conversation; the caller holds mu.
