@@ -98,6 +98,9 @@ type Channel struct {
 
 	ReplyRate float64 `koanf:"reply_rate"` // calls per second; 0 for LINE's limit
 	PushRate  float64 `koanf:"push_rate"`  // calls per second; 0 for LINE's limit
+	// MulticastRate is calls per second, BroadcastRate calls per hour; 0 for LINE's limit.
+	MulticastRate float64 `koanf:"multicast_rate"`
+	BroadcastRate float64 `koanf:"broadcast_rate"`
 
 	// Prefer decides where nobody can tell any more whether a reply arrived:
 	// "once" (also "") makes a dead letter, "delivered" pushes the answer.
@@ -264,7 +267,7 @@ func (c Config) checkChannels() (faults []error) {
 			faults = append(faults, fmt.Errorf("%s: access_token or id is needed to send", where))
 		}
 		faults = append(faults, ch.checkChoices(where)...)
-		if ch.ReplyRate < 0 || ch.PushRate < 0 {
+		if min(ch.ReplyRate, ch.PushRate, ch.MulticastRate, ch.BroadcastRate) < 0 {
 			faults = append(faults, fmt.Errorf("%s: rates must not be negative", where))
 		}
 	}

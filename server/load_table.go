@@ -93,6 +93,8 @@ func channelSettings() []Setting {
 		textSetting("button_label", "TEXT", DefaultButtonLabel, "what stands on it, at most 20 characters"),
 		rateSetting("reply_rate", "replies per second; 0 for LINE's limit"),
 		rateSetting("push_rate", "pushes per second; 0 for LINE's limit"),
+		rateSetting("multicast_rate", "multicasts of up to 500 users per second; 0 for LINE's limit"),
+		rateSetting("broadcast_rate", "broadcasts per hour; 0 for LINE's limit"),
 	}
 }
 

@@ -112,7 +112,9 @@ func (s *Server) wire(handler frontdesk.Handler) error {
 		}
 		desks = append(desks, webhook.Channel{Name: ch.Name, Secrets: ch.Secrets})
 		senders = append(senders, outbox.Channel{
-			Name: ch.Name, Client: client, Rates: outbox.Rates{Reply: ch.ReplyRate, Push: ch.PushRate},
+			Name: ch.Name, Client: client, Rates: outbox.Rates{
+				Reply: ch.ReplyRate, Push: ch.PushRate, Multicast: ch.MulticastRate, Broadcast: ch.BroadcastRate / 3600,
+			},
 			PreferDelivered: ch.Prefer == preferDelivered, DropOverQuota: ch.OverQuota == overQuotaDrop,
 		})
 	}
