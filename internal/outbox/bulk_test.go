@@ -147,3 +147,36 @@ func TestAnswersGoBeforeCampaigns(t *testing.T) {
 		t.Errorf("%d campaign messages, want 20", got)
 	}
 }
+
+// A campaign's message that waits for somebody gives way to what they are
+// answered.
+func TestAnswerGivenWayByCampaign(t *testing.T) {
+	p := newPost(t, nil)
+	p.cfg.Channels[0].Rates.Push = 20
+	u := p.user()
+	single := func(id, to, text string) *engine.Entry {
+		return &engine.Entry{
+			ID: "main/campaign/" + id, Channel: "main", At: time.Now(), Bulk: true,
+			Sends: []engine.Send{{To: to, Messages: texts(numbered(text, 5)...)}},
+		}
+	}
+	for i := range 20 {
+		p.store(single(fmt.Sprint("before", i), p.user(), "x"))
+	}
+	p.store(single("c1", u, "c"), single("c2", u, "d"))
+	p.start()
+	p.await("the campaign is under way", func() bool { return len(p.calls("push")) > 2 })
+	p.store(answer("e1", u, "", "first"), answer("e2", u, "", "second"))
+	p.await("the answers arrived", func() bool { return len(p.phone(u)) > 1 })
+	if got := len(p.calls("push")); got > 12 {
+		t.Errorf("%d calls were made by then", got)
+	}
+	p.done()
+	want := []string{"push:first", "push:second"}
+	for _, name := range append(numbered("c", 5), numbered("d", 5)...) {
+		want = append(want, "push:"+name)
+	}
+	if diff := cmp.Diff(want, p.phone(u)); diff != "" {
+		t.Errorf("phone (-want +got):\n%s", diff)
+	}
+}

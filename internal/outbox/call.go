@@ -103,6 +103,18 @@ func (c *conversation) compose(now time.Time) (parts []*send, way string, token 
 	return parts, wayPush, nil
 }
 
+// leaving counts the sends in front that a call has taken.
+func (c *conversation) leaving() int {
+	switch k := c.call; {
+	case k == nil || k.waits && !k.undecided():
+		return 0
+	case len(k.conversations) > 1:
+		return len(k.parts) / len(k.conversations)
+	default:
+		return len(k.parts)
+	}
+}
+
 // overtake lets the first send go first that has a living reply token, unless it
 // goes with the first one anyway: what waits for the monthly quota must not keep
 // back replies.

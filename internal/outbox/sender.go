@@ -120,14 +120,16 @@ func (s *sender) arrive(pos engine.Pos, stored *engine.Entry) {
 		switch k := c.call; {
 		case k == nil:
 			s.submit(c)
-		case k.waits && !k.undecided() && k.way != wayReply && snd.hasToken(now):
-			s.submit(c) // what waits for a push can go with this reply
+		case !k.waits || k.undecided():
+		case k.way != wayReply && snd.hasToken(now), k.bulk && !e.bulk:
+			s.submit(c) // what waits can go with this reply, or gives way to it
 		}
 	}
 	s.dropDone() // an entry may have no sends
 }
 
-// enqueue puts a send into the queue of its conversation; the caller holds mu.
+// enqueue puts a send into the queue of its conversation, before campaigns that
+// have not left; the caller holds mu.
 func (s *sender) enqueue(snd *send) *conversation {
 	key := snd.key()
 	c := s.conversations[key]
@@ -135,7 +137,13 @@ func (s *sender) enqueue(snd *send) *conversation {
 		c = &conversation{key: key}
 		s.conversations[key] = c
 	}
-	c.queue = append(c.queue, snd)
+	at := len(c.queue)
+	if !snd.entry.bulk {
+		for at > c.leaving() && c.queue[at-1].entry.bulk {
+			at--
+		}
+	}
+	c.queue = slices.Insert(c.queue, at, snd)
 	return c
 }
 
