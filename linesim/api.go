@@ -95,26 +95,34 @@ func (s *Simulator) serveAPI(rt route) http.HandlerFunc {
 		if err != nil {
 			ans = errorAnswer(err)
 		}
-		s.mu.Lock()
-		s.noteCallLocked(Call{
+		record := Call{
 			Endpoint: rt.endpoint, Status: ans.status, MS: milliseconds(time.Since(at)), RetryKey: c.retryKey,
 			At: at.UTC(), RequestID: c.requestID, To: c.phones, Fault: c.fault,
-		})
+		}
+		if rt.body == jsonBody && c.body != nil {
+			record.describe(c.body)
+		}
+		s.mu.Lock()
+		s.noteCallLocked(record)
 		s.mu.Unlock()
 		if errors.Is(err, errCut) {
+			if c.verdict.hang {
+				s.hang(r.Context())
+			}
 			cut(w, c.verdict.reset)
 		}
 		s.writeAnswer(w, c, ans)
 	}
 }
 
-// perform checks a call, lets it fail where the faults say so, and runs its operation.
+// perform checks a call, lets it fail where the faults say so, and runs its operation. Whatever comes of the
+// call, it was read, so that its record tells what it asked for.
 func (s *Simulator) perform(rt *route, c *call, w http.ResponseWriter) (answer, error) {
+	err := c.read(rt, w)
 	if err := s.gate(rt, c); err != nil {
 		return answer{}, err
 	}
 	defer pause(c.r.Context(), c.verdict.latency)
-	err := c.read(rt, w)
 	if err == nil && (!c.verdict.fails || c.verdict.accepted) {
 		var ans answer
 		if ans, err = rt.handle(s, c); err == nil && c.verdict.fails {
@@ -132,7 +140,7 @@ func (s *Simulator) perform(rt *route, c *call, w http.ResponseWriter) (answer, 
 	return answer{}, faultError(c.verdict.status)
 }
 
-// gate makes the checks before a call is read: an outage, the channel access token, the rate. It throws
+// gate makes the checks that come before what a call says: an outage, the channel access token, the rate. It throws
 // the dice of the faults.
 func (s *Simulator) gate(rt *route, c *call) error {
 	now := time.Now()
@@ -163,6 +171,7 @@ func (c *call) read(rt *route, w http.ResponseWriter) error {
 		limit = maxMenuImage
 	}
 	if c.body, err = io.ReadAll(http.MaxBytesReader(w, c.r.Body, limit)); err != nil {
+		c.body = nil // half a request tells nothing
 		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 			return fail(http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		}
@@ -171,11 +180,10 @@ func (c *call) read(rt *route, w http.ResponseWriter) error {
 	if err := checkContentType(rt.body, c.r.Header.Get("Content-Type")); err != nil {
 		return err
 	}
-	key, valid := parseRetryKey(c.r.Header.Get("X-Line-Retry-Key"))
-	if !valid || key != "" && !rt.retry {
+	var valid bool
+	if c.retryKey, valid = parseRetryKey(c.r.Header.Get("X-Line-Retry-Key")); !valid || c.retryKey != "" && !rt.retry {
 		return fail(http.StatusBadRequest, "The request header, X-Line-Retry-Key, is invalid")
 	}
-	c.retryKey = key
 	return nil
 }
 

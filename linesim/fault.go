@@ -46,6 +46,9 @@ type EndpointFaults struct {
 	// Reset cuts connections by a reset instead of an ordinary end, where Status is 0. Over HTTP/2 the
 	// call's stream is reset in any case.
 	Reset bool `json:"reset,omitempty"`
+	// Hang leaves connections open, without an answer, until the client gives up, for a minute at most,
+	// where Status is 0: the client's time-out decides.
+	Hang bool `json:"hang,omitempty"`
 	// LatencyMS holds back the answer of every call, failing or not: milliseconds, up to 60,000.
 	LatencyMS int64 `json:"latencyMs"`
 }

@@ -20,7 +20,7 @@ func TestFaultsByControlAPI(t *testing.T) {
 		name, body string
 		status     int
 	}{
-		{"everything", `{"seed":7,"outageMs":1,"endpoints":{"*":{"errorShare":0.5,"acceptedBeforeError":0,"status":0,"reset":true,"latencyMs":1}},"webhooks":{"redelivery":{"count":3,"intervalMs":10},"duplicates":{"share":0.1,"afterMs":5},"reorder":{"share":0.1,"holdMs":5},"late":{"share":0.1,"byMs":5},"batch":{"size":10,"windowMs":5},"http":"1.1"}}`, 200},
+		{"everything", `{"seed":7,"outageMs":1,"endpoints":{"*":{"errorShare":0.5,"acceptedBeforeError":0,"status":0,"reset":true,"hang":true,"latencyMs":1}},"webhooks":{"redelivery":{"count":3,"intervalMs":10},"duplicates":{"share":0.1,"afterMs":5},"reorder":{"share":0.1,"holdMs":5},"late":{"share":0.1,"byMs":5},"batch":{"size":10,"windowMs":5},"http":"1.1"}}`, 200},
 		{"nothing", `{}`, 200},
 		{"unknown", `{"outage":1}`, 400},
 		{"unknown of webhooks", `{"webhooks":{"redeliver":{}}}`, 400},
@@ -98,4 +98,30 @@ func TestReset(t *testing.T) {
 	if !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the call ended with %v, want a reset", err)
 	}
+}
+
+func TestHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, linesim.Config{})
+		u := mustUser(t, b.Simulator, linesim.NewUser{})
+		err := b.SetFaults(linesim.Faults{Endpoints: map[string]linesim.EndpointFaults{"push": {ErrorShare: 1, AcceptedBeforeError: 1, Hang: true}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		func() {
+			defer func() {
+				if recover() != any(http.ErrAbortHandler) {
+					t.Error("the call was answered")
+				}
+			}()
+			b.push(u) // by a client that never gives up
+		}()
+		if took := time.Since(start); took != time.Minute {
+			t.Errorf("the call hung for %v, want a minute", took)
+		}
+		if got, err := b.Messages(u, linesim.Query{From: linesim.FromBot}); err != nil || len(got) != 1 {
+			t.Errorf("%d messages came, want the one that was accepted; %v", len(got), err)
+		}
+	})
 }

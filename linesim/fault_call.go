@@ -33,9 +33,9 @@ const (
 
 // verdict is what the faults do to one call.
 type verdict struct {
-	fails, accepted, reset bool
-	status                 int
-	latency                time.Duration
+	fails, accepted, reset, hang bool
+	status                       int
+	latency                      time.Duration
 }
 
 func newFaultState(f Faults) faultState {
@@ -68,7 +68,7 @@ func (s *Simulator) judgeLocked(endpoint string) verdict {
 	// Both dice are thrown for every call, so that a share that changes does not shift the others.
 	fails, accepted := dice.Float64() < e.ErrorShare, dice.Float64() < e.AcceptedBeforeError
 	return verdict{
-		fails: fails, accepted: fails && accepted, reset: e.Reset, status: e.Status,
+		fails: fails, accepted: fails && accepted, reset: e.Reset, hang: e.Hang, status: e.Status,
 		latency: time.Duration(e.LatencyMS) * time.Millisecond,
 	}
 }
@@ -91,6 +91,16 @@ func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-t.C:
 	case <-ctx.Done():
+	}
+}
+
+// hang keeps a call without an answer until its client gives up.
+func (s *Simulator) hang(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, milli(maxFaultTime))
+	defer cancel()
+	select {
+	case <-ctx.Done():
+	case <-s.done:
 	}
 }
 

@@ -1,9 +1,14 @@
 package linesim
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 // callRecords is how many calls of the API are remembered; the oldest leave.
@@ -24,6 +29,15 @@ type Call struct {
 	RequestID string    `json:"requestId"`
 	// To is the number of phones that an accepted send reached.
 	To int `json:"to,omitempty"`
+	// Messages is how many message objects the request carries, Recipients how many ids its property "to"
+	// names; both whatever became of the call.
+	Messages   int `json:"messages,omitempty"`
+	Recipients int `json:"recipients,omitempty"`
+	// ReplyToken is the token that the request names, its first 64 characters.
+	ReplyToken string `json:"replyToken,omitempty"`
+	// BodySHA256 is the hash of a JSON request, in hexadecimal digits, or empty where it did not arrive
+	// whole: LINE wants the same body with every use of a retry key.
+	BodySHA256 string `json:"bodySha256,omitempty"`
 	// Fault is set when a fault (see Faults) made the answer: FaultRefused, FaultAccepted or FaultOutage.
 	Fault string `json:"fault,omitempty"`
 }
@@ -72,6 +86,25 @@ func newCounters() counters {
 		webhooks: map[string]int64{}, calls: map[string]map[string]int64{}, messages: map[string]int64{},
 		limited: map[string]int64{}, faults: map[string]int64{},
 	}
+}
+
+// maxTokenRecord is how much of a reply token is kept; LINE's have half of it.
+const maxTokenRecord = 64
+
+// describe adds what the body of a call tells.
+func (c *Call) describe(body []byte) {
+	sum := sha256.Sum256(body)
+	c.BodySHA256 = hex.EncodeToString(sum[:])
+	fields := gjson.GetManyBytes(body, "messages.#", "to", "replyToken")
+	c.Messages = int(fields[0].Int())
+	switch to := fields[1]; {
+	case to.IsArray():
+		c.Recipients = len(to.Array())
+	case to.Type == gjson.String:
+		c.Recipients = 1
+	}
+	token := fields[2].Str
+	c.ReplyToken = strings.Clone(token[:min(len(token), maxTokenRecord)])
 }
 
 // noteCallLocked records a call and puts it on the stream.

@@ -59,6 +59,10 @@
  * @property {string} at
  * @property {string} [requestId]
  * @property {number} [to] how many phones it reached
+ * @property {number} [messages] how many messages it carries
+ * @property {number} [recipients] how many ids it names
+ * @property {string} [replyToken]
+ * @property {string} [bodySha256]
  * @property {string} [fault] what a fault made of it: refused, accepted or outage
  */
 
