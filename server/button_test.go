@@ -187,26 +187,26 @@ func TestKillBehindAButton(t *testing.T) {
 		Data: filepath.Join(t.TempDir(), "data"), API: api.URL + "/sim/line",
 		Secret: sim.ChannelSecret(), Token: sim.ChannelAccessToken(), ButtonAfter: buttonAfter, Hangs: true,
 	}
-	run := startChild(t, cfg)
+	logs := filepath.Join(t.TempDir(), "log")
+	run := startChild(t, cfg, logs)
 	connect(t, sim, run)
-	u, err := sim.AddUser(linesim.NewUser{DisplayName: "Ichiro"})
+	u, err := sim.AddUser(linesim.NewUser{DisplayName: "Ichiro", Stranger: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	fromBot(t, sim, u.UserID, 1) // the greeting
 	if _, err := sim.SendText(u.UserID, "7"); err != nil {
 		t.Fatal(err)
 	}
-	data := buttonOn(t, fromBot(t, sim, u.UserID, 2))
+	data := buttonOn(t, fromBot(t, sim, u.UserID, 1))
 	run.kill()
 	cfg.Hangs = false
-	run = startChild(t, cfg)
+	run = startChild(t, cfg, logs)
 	defer run.kill()
 	connect(t, sim, run)
 	if _, err := sim.Postback(u.UserID, "", linesim.Postback{Data: data}); err != nil {
 		t.Fatal(err)
 	}
-	if m := fromBot(t, sim, u.UserID, 3); m.Text() != "70" || m.Via != linesim.ViaReply {
-		t.Errorf("got %q by %s, want the answer by reply; log:\n%s", m.Text(), m.Via, run.logs)
+	if m := fromBot(t, sim, u.UserID, 2); m.Text() != "7.0" || m.Via != linesim.ViaReply {
+		t.Errorf("got %q by %s, want the answer by reply; log:\n%s", m.Text(), m.Via, run.tail())
 	}
 }
