@@ -180,3 +180,36 @@ func TestAnswerGivenWayByCampaign(t *testing.T) {
 		t.Errorf("phone (-want +got):\n%s", diff)
 	}
 }
+
+// An answer does not overtake a campaign's message that is under way, nor make
+// it come twice.
+func TestAnswerDuringCampaignCall(t *testing.T) {
+	p := newPost(t, nil)
+	u := p.user()
+	under, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	p.gate.set(func(string, []byte) (int, string) {
+		once.Do(func() {
+			close(under)
+			<-release
+		})
+		return 0, ""
+	})
+	p.start()
+	p.store(&engine.Entry{
+		ID: "main/campaign/c", Channel: "main", At: time.Now(), Bulk: true,
+		Sends: []engine.Send{{To: u, Messages: texts("campaign")}},
+	})
+	<-under
+	p.store(answer("e1", u, "", "answer"))
+	end, err := p.eng.Outbox.End(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.await("the answer waits", func() bool { return engine.Pos(p.o.read.Load()) >= end })
+	close(release)
+	p.done()
+	if diff := cmp.Diff([]string{"push:campaign", "push:answer"}, p.phone(u)); diff != "" {
+		t.Errorf("phone (-want +got):\n%s", diff)
+	}
+}

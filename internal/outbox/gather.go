@@ -115,11 +115,14 @@ func (s *sender) endGathering(k *call) {
 	s.tellQuiet()
 }
 
-// leave forgets the conversations that wait for another call by now.
+// leave forgets the conversations that wait for another call by now. One that
+// left and came back stands in the list twice.
 func (k *call) leave() {
 	stay := k.conversations[:0]
+	seen := make(map[*conversation]bool, len(k.conversations))
 	for _, c := range k.conversations {
-		if c.call == k {
+		if c.call == k && !seen[c] {
+			seen[c] = true
 			stay = append(stay, c)
 		}
 	}

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"encoding"
 	"fmt"
 	"slices"
 	"strings"
@@ -179,6 +180,25 @@ func TestSamePushesBecomeMulticasts(t *testing.T) {
 	}
 	if m, q := len(p.calls("multicast")), len(p.calls("push")); m != 3 || q != 3 {
 		t.Errorf("%d multicasts and %d pushes, want 3 and 3", m, q)
+	}
+}
+
+// Somebody who waits for company is answered meanwhile, which does not fit in
+// the same call: they are in the multicast once.
+func TestMulticastHasEachUserOnce(t *testing.T) {
+	p := newPost(t, nil)
+	p.start()
+	users := []string{p.user(), p.user(), p.user(), p.user()}
+	token := p.token(users[2])
+	var records []encoding.BinaryAppender
+	for i, u := range users {
+		records = append(records, answer(fmt.Sprint("e", i), u, "", "notice"))
+	}
+	p.store(append(records, answer("long", users[2], token, numbered("m", 5)...))...)
+	p.done()
+	want := []string{"multicast:notice", "reply:m1", "reply:m2", "reply:m3", "reply:m4", "reply:m5"}
+	if diff := cmp.Diff(want, p.phone(users[2])); diff != "" {
+		t.Errorf("phone (-want +got):\n%s", diff)
 	}
 }
 
