@@ -20,14 +20,12 @@ const (
 	allowed = 2000
 	// settle is left out of the measurement of a rate.
 	settle = time.Second
-	// pushUsers is how many users the pushes go to.
-	pushUsers = 20_000
 )
 
 // sendRate measures pushes a second beside a loop that only calls.
 func sendRate(ctx context.Context, w io.Writer, opt SendOptions) error {
-	fmt.Fprintf(w, "Different pushes to %d users; LINE takes %d a second and each call %v (%d rounds of %v, median)\n",
-		pushUsers, allowed, latency, opt.Rounds, opt.Duration)
+	fmt.Fprintf(w, "Different pushes, each to another user; LINE takes %d a second and each call %v (%d rounds of %v, median)\n",
+		allowed, latency, opt.Rounds, opt.Duration)
 	var rates, loops []float64
 	var limited int64
 	for range opt.Rounds {
@@ -56,11 +54,11 @@ func pushRate(ctx context.Context, opt SendOptions, rates linesim.Rates) (perSec
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	users, err := s.addUsers(pushUsers)
+	n := int((opt.Duration + settle + 2*time.Second).Seconds() * allowed)
+	users, err := s.addUsers(n) // two pushes to one would share a call
 	if err != nil {
 		return 0, 0, err
 	}
-	n := int((opt.Duration + settle + 2*time.Second).Seconds() * allowed)
 	if err := s.store(n, users, strconv.Itoa); err != nil {
 		return 0, 0, err
 	}
@@ -125,15 +123,15 @@ func halfOnce(ctx context.Context, w io.Writer, opt SendOptions, rates linesim.R
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	users, err := s.addUsers(pushUsers)
-	if err != nil {
-		return err
-	}
 	const (
 		seconds = 15
 		quarter = 250 * time.Millisecond
 	)
-	n := (seconds + 1) * allowed / 2
+	n := (seconds + 2) * allowed / 2
+	users, err := s.addUsers(n)
+	if err != nil {
+		return err
+	}
 	if err := s.store(n, users, strconv.Itoa); err != nil {
 		return err
 	}

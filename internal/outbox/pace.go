@@ -8,8 +8,8 @@ import (
 
 const (
 	// burstShare of a second's calls may go at once. LINE does not publish the
-	// size of its buckets; a hundredth of a second's worth passes any.
-	burstShare = 100
+	// size of its buckets; 20 ms of calls bridge a pause of this process.
+	burstShare = 50
 	// paceTrial is how long calls are counted, from the first that is refused,
 	// before the rate is cut to what LINE took meanwhile.
 	paceTrial = 250 * time.Millisecond
