@@ -2,8 +2,10 @@ package line_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -90,6 +92,11 @@ var endpoints = []struct {
 		"GET", "/v2/bot/message/quota/consumption", "", `{"totalUsage":37}`, int64(37),
 	},
 	{
+		"validate",
+		func(ctx context.Context, c *line.Client) (any, error) { return nil, c.Validate(ctx, "multicast", text) },
+		"POST", "/v2/bot/message/validate/multicast", `{"messages":[{"type":"text","text":"` + secretary + `"}]}`, "{}", nil,
+	},
+	{
 		"bot_info",
 		func(ctx context.Context, c *line.Client) (any, error) { return c.BotInfo(ctx) },
 		"GET", "/v2/bot/info", "",
@@ -161,6 +168,25 @@ func TestEndpointRefused(t *testing.T) {
 				t.Errorf("got %v, want a final error that is ErrNotFound alone", err)
 			}
 		})
+	}
+}
+
+// TestValidateArguments holds what is refused before LINE is asked.
+func TestValidateArguments(t *testing.T) {
+	p := newPlatform(t, answer(http.StatusOK, "{}"))
+	c := newClient(t, p.URL)
+	for name, err := range map[string]error{
+		"kind":        c.Validate(t.Context(), "../push", text),
+		"no messages": c.Validate(t.Context(), "push", nil),
+		"six":         c.Validate(t.Context(), "push", slices.Repeat(text, 6)),
+		"no object":   c.Validate(t.Context(), "push", []json.RawMessage{json.RawMessage("1")}),
+	} {
+		if !errors.Is(err, line.ErrInvalid) {
+			t.Errorf("%s: got %v, want an error that is ErrInvalid", name, err)
+		}
+	}
+	if n := len(p.all()); n != 0 {
+		t.Errorf("LINE was asked %d times", n)
 	}
 }
 

@@ -41,7 +41,8 @@ type Error struct {
 	// Endpoint is the short name of the call: reply, push, multicast,
 	// broadcast, profile, group_member, room_member, group_summary, leave_group,
 	// leave_room, content, content_preview, transcoding, loading, mark_as_read,
-	// quota, quota_consumption, bot_info, webhook_endpoint, webhook_test or token.
+	// quota, quota_consumption, validate, bot_info, webhook_endpoint, webhook_test
+	// or token.
 	Endpoint string
 
 	// Status is the HTTP status of the answer, 0 when none came.

@@ -244,9 +244,9 @@ func TestConnectionReuse(t *testing.T) {
 	var opened atomic.Int32
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case strings.HasSuffix(r.URL.Path, "/broadcast"):
+		case strings.HasSuffix(r.URL.Path, "/message/broadcast"):
 			answer(500, strings.Repeat(" ", 100_000)+`{"message":"error"}`)(w, r)
-		case strings.HasSuffix(r.URL.Path, "/multicast"):
+		case strings.HasSuffix(r.URL.Path, "/message/multicast"):
 			answer(409, `{"message":"The retry key is already accepted"}`)(w, r)
 		default: // an answer in pieces, longer than what a close alone reads
 			w.Write([]byte("{"))
