@@ -12,7 +12,9 @@ import (
 // and '=', joined by dots. Methods may be called concurrently. Writes are
 // durable after the next Engine.Flush or Append.
 type Bucket struct {
-	kv jetstream.KeyValue
+	name   string
+	kv     jetstream.KeyValue
+	stream jetstream.Stream // that holds it
 }
 
 // bucket makes a bucket. history is how many values of a key stay in the store:
@@ -28,7 +30,11 @@ func (o opener) bucket(ctx context.Context, name string, history uint8) (*Bucket
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", name, err)
 	}
-	return &Bucket{kv}, nil
+	stream, err := o.js.Stream(ctx, "KV_"+name)
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", name, err)
+	}
+	return &Bucket{name, kv, stream}, nil
 }
 
 // Get returns a key's value and revision; ErrNotFound when there is none.
@@ -73,6 +79,15 @@ func (b *Bucket) Swap(ctx context.Context, key string, value []byte, revision ui
 func (b *Bucket) Delete(ctx context.Context, key string) error {
 	if err := b.kv.Purge(ctx, key); err != nil {
 		return fmt.Errorf("delete %s: %w", key, err)
+	}
+	return nil
+}
+
+// DeleteAll removes all keys that match a pattern such as "chunk.42.>", at once
+// and without the mark of a deleted key that Delete leaves in the store for each.
+func (b *Bucket) DeleteAll(ctx context.Context, pattern string) error {
+	if err := b.stream.Purge(ctx, jetstream.WithPurgeSubject("$KV."+b.name+"."+pattern)); err != nil {
+		return fmt.Errorf("delete %s: %w", pattern, err)
 	}
 	return nil
 }

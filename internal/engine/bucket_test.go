@@ -75,6 +75,19 @@ func testBucket(t *testing.T, cfg Config) {
 	if err := b.Swap(ctx, "main.user.U1", []byte("again"), 0); err != nil {
 		t.Errorf("create what was deleted: %v", err)
 	}
+
+	if err := b.DeleteAll(ctx, "main.>"); err != nil {
+		t.Errorf("delete all: %v", err)
+	}
+	if got, want := keys(">", 99), []string{"other.user.U1"}; !slices.Equal(got, want) {
+		t.Errorf("keys after delete all: got %v, want %v", got, want)
+	}
+	if err := b.DeleteAll(ctx, "main.>"); err != nil {
+		t.Errorf("delete all of nothing: %v", err)
+	}
+	if err := b.Swap(ctx, "main.user.U2", []byte("again"), 0); err != nil {
+		t.Errorf("create what was deleted with all: %v", err)
+	}
 }
 
 // testBucketRace lets many count up one key: no count is lost.

@@ -10,6 +10,7 @@
 //	PARKED      stream  subject parked.<key>    answers that wait until their users ask for them
 //	directory   bucket  see package directory   users, groups, follow state
 //	control     bucket  checkpoint.inbox.<shard>, checkpoint.outbox.<channel>
+//	campaigns   bucket  see package campaign   their records, contents and audiences
 //
 // A [Log] is a stream whose messages each hold a batch of records. Writers
 // that append at the same time share one message, one acknowledgement and one

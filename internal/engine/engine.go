@@ -77,6 +77,7 @@ type Engine struct {
 	Parked    *Parked
 	Directory *Bucket
 	Control   *Bucket
+	Campaigns *Bucket
 
 	dir     string
 	lock    *os.File
@@ -133,7 +134,10 @@ func (e *Engine) open(ctx context.Context, cfg Config) error {
 	if e.Directory, err = open.bucket(ctx, "directory", 1); err != nil {
 		return err
 	}
-	e.Control, err = open.bucket(ctx, "control", 8)
+	if e.Control, err = open.bucket(ctx, "control", 8); err != nil {
+		return err
+	}
+	e.Campaigns, err = open.bucket(ctx, "campaigns", 8)
 	return err
 }
 
