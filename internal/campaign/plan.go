@@ -1,0 +1,132 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/line-frontdesk/frontdesk/line"
+)
+
+// Plan is what a campaign would do and cost.
+type Plan struct {
+	Users      int // receivers without duplicates; of a broadcast the friends that the directory knows
+	Groups     int // groups and rooms
+	Duplicates int // receivers that were named more than once
+	Calls      int // to LINE
+	// Cost is in messages of the monthly quota: LINE counts one for each receiver
+	// of a call, however many messages it has, and none for those who blocked the
+	// channel (pricing). Groups count as one here.
+	Cost int
+	// AtLeast says that the cost may be higher: LINE counts each member of a group,
+	// and a broadcast reaches friends that the directory does not know.
+	AtLeast bool
+	Quota   *Quota // nil when LINE did not tell
+	Fits    bool   // the cost does not exceed what is left, as far as is known
+	// Checked says that LINE would take the messages; it is false when LINE could
+	// not be asked. Then Unchecked tells why.
+	Checked   bool
+	Unchecked string
+}
+
+// Quota is what is left of a channel's messages of this month.
+type Quota struct {
+	Limited  bool
+	Limit    int64 // messages a month; 0 unless Limited, as the following
+	Used     int64 // about, by what LINE says
+	Reserved int64 // for receivers that other campaigns of the channel still have
+	Left     int64 // Limit less the other two, at least 0
+}
+
+// Plan tells what a campaign would do. list is read for AudienceUsers, nil for
+// none. Nothing is stored and nothing sent.
+func (r *Runner) Plan(ctx context.Context, spec Spec, list io.Reader) (Plan, error) {
+	plan, err := r.prepare(ctx, &spec, list != nil)
+	if err != nil {
+		return Plan{}, err
+	}
+	counted, err := r.gather(ctx, spec, list, nil, nil)
+	if err != nil {
+		return Plan{}, err
+	}
+	return plan, r.complete(ctx, &plan, spec, counted)
+}
+
+// prepare checks all but the audience.
+func (r *Runner) prepare(ctx context.Context, spec *Spec, hasList bool) (Plan, error) {
+	if len(r.cfg.Clients) == 0 {
+		return Plan{}, &refusal{ErrNoServer, "campaigns are planned and created by a running server, and none runs on this data folder; start it, or name another folder"}
+	}
+	if err := spec.check(hasList); err != nil {
+		return Plan{}, err
+	}
+	client := r.cfg.Clients[spec.Channel]
+	if client == nil {
+		return Plan{}, invalid("channel: %q is not in the configuration", spec.Channel)
+	}
+	err := client.Validate(ctx, spec.kind(), spec.Messages)
+	if e := (*line.Error)(nil); errors.As(err, &e) && e.Status == 400 {
+		return Plan{}, invalid("LINE would not take the messages: %v", err)
+	}
+	if err != nil {
+		return Plan{Unchecked: err.Error()}, nil
+	}
+	return Plan{Checked: true}, nil
+}
+
+// complete adds the figures of the audience and the quota.
+func (r *Runner) complete(ctx context.Context, plan *Plan, spec Spec, counted tally) error {
+	plan.Users, plan.Groups, plan.Duplicates, plan.Calls = counted.users, counted.groups, counted.duplicates, counted.calls
+	if spec.Audience == AudienceBroadcast {
+		err := r.friends(ctx, spec.Channel, func(userID) error { plan.Users++; return nil })
+		if err != nil {
+			return fmt.Errorf("count the friends of channel %s: %w", spec.Channel, err)
+		}
+	}
+	plan.Cost = plan.Users + plan.Groups
+	plan.AtLeast = plan.Groups > 0 || spec.Audience == AudienceBroadcast
+	plan.Quota = r.quota(ctx, spec.Channel, spec.ID)
+	plan.Fits = plan.Quota == nil || !plan.Quota.Limited || int64(plan.Cost) <= plan.Quota.Left
+	return nil
+}
+
+// quota asks LINE what is left for a campaign, and returns nil when LINE does
+// not tell.
+func (r *Runner) quota(ctx context.Context, channel, id string) *Quota {
+	client := r.cfg.Clients[channel]
+	limit, err := client.Quota(ctx)
+	if err == nil && !limit.Limited {
+		return &Quota{}
+	}
+	var used int64
+	if err == nil {
+		used, err = client.QuotaConsumption(ctx)
+	}
+	if err != nil {
+		r.lg.Warn("LINE did not tell the quota", "channel", channel, "error", err)
+		return nil
+	}
+	q := &Quota{Limited: true, Limit: limit.Value, Used: used, Reserved: r.reserved(channel, id)}
+	q.Left = max(0, q.Limit-q.Used-q.Reserved)
+	return q
+}
+
+// reserved counts the receivers that the campaigns of a channel still have, but
+// for one of them.
+func (r *Runner) reserved(channel, but string) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var n int64
+	for _, c := range r.campaigns {
+		if c.Channel != channel || c.ID == but || !c.Ended.IsZero() {
+			continue
+		}
+		if c.State == StateCancelled {
+			n += int64(c.inOutbox())
+		} else {
+			n += int64(c.Users - c.Sent - c.Failed)
+		}
+	}
+	return n
+}

@@ -1,0 +1,370 @@
+package campaign
+
+import (
+	"context"
+	"encoding"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/line-frontdesk/frontdesk/internal/engine"
+)
+
+const (
+	// window is how many chunks of a campaign are open in the outbox at a time:
+	// enough that LINE is never waited for in vain, few enough that those are gone
+	// in about a second after a pause.
+	window = 8
+	// roundEvery is how often all campaigns are looked after, and how old their
+	// records get.
+	roundEvery = 500 * time.Millisecond
+	// retryPause is the wait before a store that fails is asked again.
+	retryPause = time.Second
+	// auditEvery is how often the outbox is asked for chunks of which it should
+	// have told: it does not tell of what came to an end before a restart.
+	auditEvery = 5 * time.Second
+	// maxFailing is how many chunks may fail in a row before a campaign pauses.
+	maxFailing = 2
+	// endLimit bounds storing the last records when Run ends.
+	endLimit = 5 * time.Second
+)
+
+// Run appends to the outbox what the campaigns send, until ctx ends. It returns
+// nil after an orderly end.
+func (r *Runner) Run(ctx context.Context) error {
+	r.clean(ctx)
+	tick := time.NewTicker(roundEvery)
+	defer tick.Stop()
+	var audited, pruned, rest time.Time
+	for ctx.Err() == nil {
+		now := time.Now()
+		audit := now.Sub(audited) >= auditEvery
+		if audit {
+			audited = now
+		}
+		if now.Sub(pruned) >= pruneEvery {
+			pruned = now
+			r.prune(ctx, now)
+		}
+		if !now.Before(rest) && !r.round(ctx, audit) {
+			rest = now.Add(retryPause)
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+			r.saveAll(ctx)
+		case <-r.wake:
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
+	defer cancel()
+	r.saveAll(last)
+	return nil
+}
+
+// round does for every campaign what can be done now. It returns false when the
+// store failed.
+func (r *Runner) round(ctx context.Context, audit bool) (sound bool) {
+	var active, unsure []*campaign
+	r.mu.Lock()
+	for _, c := range r.campaigns {
+		if !c.Ended.IsZero() {
+			continue
+		}
+		active = append(active, c)
+		if !c.recovered {
+			unsure = append(unsure, c)
+		}
+	}
+	r.mu.Unlock()
+	sound = true
+	if err := r.recover(ctx, unsure); err != nil {
+		r.complain(ctx, "campaigns could not be looked up in the outbox; trying again", err)
+		sound = false
+	}
+	for _, c := range active {
+		err := r.step(ctx, c, audit)
+		if err != nil {
+			r.complain(ctx, "campaign cannot go on for now; trying again", err, "campaign", c.ID)
+			sound = false
+		}
+	}
+	return sound
+}
+
+func (r *Runner) complain(ctx context.Context, text string, err error, args ...any) {
+	if ctx.Err() == nil {
+		r.lg.Warn(text, append(args, "error", err)...)
+	}
+}
+
+// recover looks up campaigns whose records may be behind the log.
+func (r *Runner) recover(ctx context.Context, campaigns []*campaign) error {
+	var behind []*campaign
+	r.mu.Lock()
+	for _, c := range campaigns {
+		if c.Position == 0 {
+			c.recovered = true // nothing of it is in the log that it does not tell of
+			continue
+		}
+		behind = append(behind, c)
+	}
+	r.mu.Unlock()
+	if len(behind) == 0 {
+		return nil
+	}
+	return r.look(ctx, behind)
+}
+
+// step brings one campaign forward.
+func (r *Runner) step(ctx context.Context, c *campaign, audit bool) error {
+	if audit {
+		if err := r.audit(ctx, c); err != nil {
+			return err
+		}
+	}
+	r.mu.Lock()
+	complete := c.complete()
+	failing := c.failing >= maxFailing && c.State == StateRunning && !complete
+	r.mu.Unlock()
+	switch {
+	case complete:
+		return r.end(ctx, c)
+	case failing:
+		return r.halt(ctx, c, r.lastFailure(ctx, c)+"; resume it when that has changed")
+	}
+	if r.cfg.Clients[c.Channel] == nil {
+		return r.halt(ctx, c, "channel "+c.Channel+" is not in the configuration; resume it when it is")
+	}
+	err := r.fill(ctx, c)
+	if errors.Is(err, engine.ErrNotFound) || errors.Is(err, errChunk) || errors.Is(err, errContent) {
+		return r.halt(ctx, c, err.Error())
+	}
+	return err
+}
+
+// fill appends entries until the window is full.
+func (r *Runner) fill(ctx context.Context, c *campaign) error {
+	c.work.Lock()
+	defer c.work.Unlock()
+	r.mu.Lock()
+	first, n := c.Next, 0
+	if c.recovered && c.State == StateRunning {
+		n = max(0, min(window-len(c.open), c.Chunks-c.Next))
+	}
+	r.mu.Unlock()
+	if n == 0 {
+		return nil
+	}
+	if err := r.mark(ctx, c); err != nil {
+		return err
+	}
+	entries := make([]encoding.BinaryAppender, n)
+	chunks := make([]*chunk, n)
+	for i := range n {
+		sends, err := r.readChunk(ctx, c, first+i)
+		if err != nil {
+			return err
+		}
+		entries[i] = &engine.Entry{ID: entryID(c.Channel, c.ID, first+i), Channel: c.Channel, At: time.Now(), Bulk: true, Sends: sends}
+		chunks[i] = &chunk{unsure: true}
+		for _, s := range sends {
+			chunks[i].users += receivers(s)
+		}
+	}
+	return r.append(c, first, entries, chunks)
+}
+
+// append stores entries. The outbox may send them before they are known to be
+// stored: what it tells of them is kept until then.
+func (r *Runner) append(c *campaign, first int, entries []encoding.BinaryAppender, chunks []*chunk) error {
+	r.mu.Lock()
+	for i, ch := range chunks {
+		ch.pos = c.Position // known better when it is stored
+		c.open[first+i] = ch
+	}
+	c.Next += len(chunks)
+	r.mu.Unlock()
+	pos, _, err := r.cfg.Engine.Outbox.Append(entries...)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		c.recovered = false // some may have been stored
+		return err
+	}
+	c.dirty = true
+	for i, ch := range chunks {
+		ch.pos, ch.unsure = pos, false
+		if failed, ok := c.early[first+i]; ok {
+			delete(c.early, first+i)
+			r.finish(c, first+i, failed)
+		}
+	}
+	return nil
+}
+
+// mark stores, before the first entry is appended, where the log ends now: a
+// restart has nothing to look for before that.
+func (r *Runner) mark(ctx context.Context, c *campaign) error {
+	r.mu.Lock()
+	marked := c.Position != 0
+	r.mu.Unlock()
+	if marked {
+		return nil
+	}
+	end, err := r.cfg.Engine.Outbox.End(ctx)
+	if err != nil {
+		return err
+	}
+	place := func(pos engine.Pos) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		c.Position = pos
+	}
+	place(end)
+	if err := r.save(ctx, c, true); err != nil {
+		place(0)
+		return err
+	}
+	return nil
+}
+
+// readChunk returns what a chunk's entry sends.
+func (r *Runner) readChunk(ctx context.Context, c *campaign, n int) ([]engine.Send, error) {
+	if c.messages == nil {
+		var err error
+		if c.messages, err = r.readContent(ctx, c.ID); err != nil {
+			return nil, err
+		}
+	}
+	if c.Audience == AudienceBroadcast {
+		return []engine.Send{{Broadcast: true, Messages: c.messages}}, nil
+	}
+	packed, _, err := r.cfg.Engine.Campaigns.Get(ctx, chunkKey(c.ID, n))
+	if err != nil {
+		return nil, fmt.Errorf("receivers of campaign %s: %w", c.ID, err)
+	}
+	return sendsOf(packed, c.messages)
+}
+
+// end closes a campaign that is complete. Its receivers are forgotten.
+func (r *Runner) end(ctx context.Context, c *campaign) error {
+	reason := ""
+	r.mu.Lock()
+	failing := c.failing > 0
+	r.mu.Unlock()
+	if failing {
+		reason = r.lastFailure(ctx, c)
+	}
+	c.work.Lock()
+	defer c.work.Unlock()
+	r.mu.Lock()
+	if !c.complete() { // unreachable: what is complete stays so
+		r.mu.Unlock()
+		return nil
+	}
+	if c.State != StateCancelled {
+		c.State = StateDone
+	}
+	c.Ended, c.Reason, c.dirty, c.messages = time.Now(), reason, true, nil
+	state, sent, failed := c.State, c.Sent, c.Failed
+	r.mu.Unlock()
+	r.lg.Info("campaign has ended", "channel", c.Channel, "campaign", c.ID, "state", state, "sent", sent, "failed", failed)
+	if err := r.save(ctx, c, true); err != nil {
+		return err
+	}
+	return r.cfg.Engine.Campaigns.DeleteAll(ctx, "chunk."+c.ID+".*")
+}
+
+// halt pauses a campaign by itself.
+func (r *Runner) halt(ctx context.Context, c *campaign, reason string) error {
+	c.work.Lock()
+	defer c.work.Unlock()
+	if was, err := r.setState(c, StatePaused, reason); err != nil || was != StateRunning {
+		return nil // the operator was faster
+	}
+	r.lg.Error("campaign is paused by itself", "channel", c.Channel, "campaign", c.ID, "reason", reason)
+	return r.save(ctx, c, true)
+}
+
+// lastFailure tells why the last chunks failed, as their dead letters do.
+func (r *Runner) lastFailure(ctx context.Context, c *campaign) string {
+	ctx, cancel := context.WithTimeout(ctx, retryPause)
+	defer cancel()
+	reason := ""
+	mark := entryID(c.Channel, c.ID, 0)
+	mark = mark[:len(mark)-1] // of any chunk
+	err := r.cfg.Engine.Dead.List(ctx, 0, func(l engine.Letter) bool {
+		if l.Kind == engine.DeadSend && l.Channel == c.Channel && strings.Contains(string(l.Body), mark) {
+			reason = l.Reason
+		}
+		return true
+	})
+	if err != nil || reason == "" {
+		return "LINE took nothing of what was sent last, see the dead letters"
+	}
+	return reason
+}
+
+// audit asks the outbox for the chunks that are open: it does not tell of those
+// that came to an end before a restart, nor of a second copy of one.
+func (r *Runner) audit(ctx context.Context, c *campaign) error {
+	r.mu.Lock()
+	recovered := c.recovered
+	var open []int
+	for n := range c.open {
+		open = append(open, n)
+	}
+	r.mu.Unlock()
+	if !recovered {
+		return nil
+	}
+	missing := false
+	for _, n := range open {
+		known := r.cfg.Open(c.Channel, entryID(c.Channel, c.ID, n))
+		r.mu.Lock()
+		if ch := c.open[n]; ch != nil && known {
+			ch.missed = 0
+		} else if ch != nil {
+			ch.missed++
+			missing = missing || ch.missed >= 2 // once may be in between two steps
+		}
+		r.mu.Unlock()
+	}
+	if !missing {
+		return nil
+	}
+	if err := r.look(ctx, []*campaign{c}); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for n, ch := range c.open {
+		if ch.missed >= 2 { // all failures are noted, or the outbox would not be done with it
+			r.lg.Warn("outcome of a part of a campaign was not noted; it counts as sent", "campaign", c.ID, "entry", entryID(c.Channel, c.ID, n))
+			r.finish(c, n, 0)
+		}
+	}
+	return nil
+}
+
+// saveAll stores the records that have changed.
+func (r *Runner) saveAll(ctx context.Context) {
+	var dirty []*campaign
+	r.mu.Lock()
+	for _, c := range r.campaigns {
+		if c.dirty && c.recovered {
+			dirty = append(dirty, c)
+		}
+	}
+	r.mu.Unlock()
+	for _, c := range dirty {
+		c.work.Lock()
+		err := r.save(ctx, c, false)
+		c.work.Unlock()
+		if err != nil {
+			r.complain(ctx, "a campaign's record was not stored; trying again", err, "campaign", c.ID)
+		}
+	}
+}
