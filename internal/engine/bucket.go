@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -15,6 +17,10 @@ type Bucket struct {
 	name   string
 	kv     jetstream.KeyValue
 	stream jetstream.Stream // that holds it
+
+	// listing is held, shared, while keys are listed: the store counts what it is
+	// about to tell, and would wait for ever for a key that DeleteAll took away.
+	listing sync.RWMutex
 }
 
 // bucket makes a bucket. history is how many values of a key stay in the store:
@@ -34,7 +40,7 @@ func (o opener) bucket(ctx context.Context, name string, history uint8) (*Bucket
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", name, err)
 	}
-	return &Bucket{name, kv, stream}, nil
+	return &Bucket{name: name, kv: kv, stream: stream}, nil
 }
 
 // Get returns a key's value and revision; ErrNotFound when there is none.
@@ -85,7 +91,10 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 
 // DeleteAll removes all keys that match a pattern such as "chunk.42.>", at once
 // and without the mark of a deleted key that Delete leaves in the store for each.
+// It waits until nobody lists keys.
 func (b *Bucket) DeleteAll(ctx context.Context, pattern string) error {
+	b.listing.Lock()
+	defer b.listing.Unlock()
 	if err := b.stream.Purge(ctx, jetstream.WithPurgeSubject("$KV."+b.name+"."+pattern)); err != nil {
 		return fmt.Errorf("delete %s: %w", pattern, err)
 	}
@@ -93,17 +102,30 @@ func (b *Bucket) DeleteAll(ctx context.Context, pattern string) error {
 }
 
 // Keys calls fn with the keys that match a pattern such as "main.user.*", in
-// the order of their last change. fn may return false to stop.
+// the order of their last change. fn may return false to stop, and must not call
+// DeleteAll.
 func (b *Bucket) Keys(ctx context.Context, pattern string, fn func(key string) bool) error {
+	b.listing.RLock()
+	defer b.listing.RUnlock()
 	keys, err := b.kv.ListKeysFiltered(ctx, pattern)
 	if err != nil {
 		return fmt.Errorf("list keys %s: %w", pattern, err)
 	}
 	defer keys.Stop()
-	for key := range keys.Keys() {
-		if !fn(key) {
-			return nil
+	stalled := time.NewTimer(requestTimeout)
+	defer stalled.Stop()
+	for {
+		select {
+		case key, ok := <-keys.Keys():
+			if !ok {
+				return ctx.Err()
+			}
+			if !fn(key) {
+				return nil
+			}
+			stalled.Reset(requestTimeout)
+		case <-stalled.C: // another process may have taken away a key that was to come
+			return fmt.Errorf("list keys %s: %w", pattern, ErrBusy)
 		}
 	}
-	return ctx.Err()
 }

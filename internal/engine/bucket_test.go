@@ -90,6 +90,28 @@ func testBucket(t *testing.T, cfg Config) {
 	}
 }
 
+// TestListWhileDeleting lists keys while others are taken away: the listing ends.
+func TestListWhileDeleting(t *testing.T) {
+	b := openTemp(t).Campaigns
+	for round := range 100 {
+		for i := range 20 {
+			if err := b.Put(t.Context(), fmt.Sprintf("chunk.%d.%d", round, i), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var group sync.WaitGroup
+		group.Go(func() {
+			if err := b.DeleteAll(t.Context(), fmt.Sprintf("chunk.%d.*", round)); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := b.Keys(t.Context(), "chunk.>", func(string) bool { return true }); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		group.Wait()
+	}
+}
+
 // testBucketRace lets many count up one key: no count is lost.
 func testBucketRace(t *testing.T, cfg Config) {
 	b := mustOpen(t, cfg).Control
