@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/line-frontdesk/frontdesk/internal/campaign"
 	"github.com/line-frontdesk/frontdesk/internal/directory"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 )
@@ -29,7 +30,7 @@ const (
 )
 
 func (s *Server) adminHandler() http.Handler {
-	return newAdminAPI(s.eng, s.dir, s.trace.of, s.quotaRows)
+	return newAdminAPI(s.eng, s.dir, s.campaigns, s.trace.of, s.quotaRows)
 }
 
 // adminAPI serves what the commands ask, as JSON:
@@ -45,24 +46,30 @@ func (s *Server) adminHandler() http.Handler {
 //	GET    /users/{id}            UserPage: the user in each channel
 //	DELETE /users/{id}            UserPage: what was forgotten
 //	GET    /quota                 quotaPage; ?channel= for one
+//	GET    /campaigns             CampaignPage; see CampaignQuery
+//	POST   /campaigns             CampaignRow; takes a NewCampaign, see createCampaign
+//	POST   /campaigns/plan        CampaignPlan; takes the same and does nothing
+//	GET    /campaigns/{id}        CampaignRow
+//	POST   /campaigns/{id}/pause  CampaignRow; also resume and cancel
 //
 // Errors are {"error":"…"}. It has no login: it is served on a socket that
 // only its owner can open, or within the process.
 type adminAPI struct {
-	eng *engine.Engine
-	dir *directory.Directory
-	way func(eventID string) []Step // what is remembered of an event; nil for nothing
+	eng       *engine.Engine
+	dir       *directory.Directory
+	campaigns *campaign.Runner
+	way       func(eventID string) []Step // what is remembered of an event; nil for nothing
 	// quota tells the figures of all channels; nil where no server runs.
 	quota func() []QuotaRow
 
 	retrying sync.Mutex // one retry at a time: two of one letter would send twice
 }
 
-func newAdminAPI(eng *engine.Engine, dir *directory.Directory, way func(string) []Step, quota func() []QuotaRow) http.Handler {
+func newAdminAPI(eng *engine.Engine, dir *directory.Directory, campaigns *campaign.Runner, way func(string) []Step, quota func() []QuotaRow) http.Handler {
 	if way == nil {
 		way = func(string) []Step { return nil }
 	}
-	a := &adminAPI{eng: eng, dir: dir, way: way, quota: quota}
+	a := &adminAPI{eng: eng, dir: dir, campaigns: campaigns, way: way, quota: quota}
 	mux := http.NewServeMux()
 	for pattern, answer := range map[string]func(*http.Request) (any, error){
 		"GET /stats":            a.stats,
@@ -76,6 +83,12 @@ func newAdminAPI(eng *engine.Engine, dir *directory.Directory, way func(string) 
 		"GET /users/{id}":       a.showUser,
 		"DELETE /users/{id}":    a.forgetUser,
 		"GET /quota":            a.listQuota,
+
+		"GET /campaigns":              a.listCampaigns,
+		"GET /campaigns/{id}":         a.showCampaign,
+		"POST /campaigns/{id}/pause":  a.changeCampaign(campaigns.Pause),
+		"POST /campaigns/{id}/resume": a.changeCampaign(campaigns.Resume),
+		"POST /campaigns/{id}/cancel": a.changeCampaign(campaigns.Cancel),
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithTimeout(r.Context(), adminLimit)
@@ -84,6 +97,8 @@ func newAdminAPI(eng *engine.Engine, dir *directory.Directory, way func(string) 
 			writeAdmin(w, v, err)
 		})
 	}
+	mux.HandleFunc("POST /campaigns", withList(a.createCampaign))
+	mux.HandleFunc("POST /campaigns/plan", withList(a.planCampaign))
 	return mux
 }
 

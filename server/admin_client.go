@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/line-frontdesk/frontdesk/internal/campaign"
 	"github.com/line-frontdesk/frontdesk/internal/directory"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 )
@@ -71,8 +72,12 @@ func openData(ctx context.Context, cfg Config) (*Admin, error) {
 		return nil, err
 	}
 	dir := directory.New(directory.Config{Bucket: eng.Directory, Logger: cfg.Logger})
+	campaigns, err := campaign.New(ctx, campaign.Config{Engine: eng, Logger: cfg.Logger})
+	if err != nil {
+		return nil, errors.Join(err, eng.Close())
+	}
 	return &Admin{
-		http:  &http.Client{Transport: handlerTransport{newAdminAPI(eng, dir, nil, nil)}},
+		http:  &http.Client{Transport: handlerTransport{newAdminAPI(eng, dir, campaigns, nil, nil)}},
 		close: eng.Close,
 	}, nil
 }
@@ -154,15 +159,23 @@ func (a *Admin) Forget(ctx context.Context, channel, id string) ([]UserRow, erro
 
 // call makes one request and decodes its answer.
 func (a *Admin) call(ctx context.Context, method, path string, query url.Values, into any) error {
-	target := "http://admin" + path
 	if len(query) > 0 {
-		target += "?" + query.Encode()
+		path += "?" + query.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, method, target, nil)
+	req, err := http.NewRequestWithContext(ctx, method, adminURL+path, nil)
 	if err != nil {
 		return err
 	}
-	resp, err := a.http.Do(req)
+	return do(a.http, req, into)
+}
+
+// adminURL is what stands before the path of a request. The host is of no
+// meaning: the socket is where it goes.
+const adminURL = "http://admin"
+
+// do makes a request and decodes its answer.
+func do(client *http.Client, req *http.Request, into any) error {
+	resp, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("ask the server: %w", err)
 	}
@@ -194,6 +207,10 @@ type handlerTransport struct{ handler http.Handler }
 
 // RoundTrip calls the handler and returns its answer.
 func (t handlerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body == nil {
+		req.Body = http.NoBody
+	}
+	defer req.Body.Close()
 	answer := &answerBuffer{header: http.Header{}, status: http.StatusOK}
 	t.handler.ServeHTTP(answer, req)
 	return &http.Response{

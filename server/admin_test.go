@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/line-frontdesk/frontdesk/internal/campaign"
 	"github.com/line-frontdesk/frontdesk/internal/directory"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 )
@@ -38,7 +39,11 @@ func newDesk(t *testing.T) *desk {
 		}
 	})
 	d := &desk{eng: eng, dir: directory.New(directory.Config{Bucket: eng.Directory}), trace: newTrace()}
-	api := newAdminAPI(eng, d.dir, d.trace.of, nil)
+	campaigns, err := campaign.New(t.Context(), campaign.Config{Engine: eng})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := newAdminAPI(eng, d.dir, campaigns, d.trace.of, nil)
 	d.Admin = &Admin{http: &http.Client{Transport: handlerTransport{api}}}
 	return d
 }

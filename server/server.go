@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/line-frontdesk/frontdesk"
+	"github.com/line-frontdesk/frontdesk/internal/campaign"
 	"github.com/line-frontdesk/frontdesk/internal/directory"
 	"github.com/line-frontdesk/frontdesk/internal/dispatch"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
@@ -38,20 +39,21 @@ const (
 
 // Server is Frontdesk, wired and not yet running.
 type Server struct {
-	cfg      Config
-	lg       *slog.Logger
-	eng      *engine.Engine
-	dir      *directory.Directory
-	disp     *dispatch.Dispatcher
-	out      *outbox.Outbox
-	quota    *quota.Watcher
-	trace    *trace
-	reg      *prometheus.Registry
-	public   net.Listener
-	internal net.Listener // nil for none
-	admin    net.Listener
-	handler  http.Handler // of the public port
-	draining atomic.Bool
+	cfg       Config
+	lg        *slog.Logger
+	eng       *engine.Engine
+	dir       *directory.Directory
+	disp      *dispatch.Dispatcher
+	out       *outbox.Outbox
+	campaigns *campaign.Runner
+	quota     *quota.Watcher
+	trace     *trace
+	reg       *prometheus.Registry
+	public    net.Listener
+	internal  net.Listener // nil for none
+	admin     net.Listener
+	handler   http.Handler // of the public port
+	draining  atomic.Bool
 }
 
 // Run makes a server and runs it until ctx ends.
@@ -81,14 +83,14 @@ func New(ctx context.Context, cfg Config, handler frontdesk.Handler) (*Server, e
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(s.wire(handler), s.listen()); err != nil {
+	if err := errors.Join(s.wire(ctx, handler), s.listen()); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
 // wire introduces the parts to each other.
-func (s *Server) wire(handler frontdesk.Handler) error {
+func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 	clients := map[string]*line.Client{}
 	handlers := map[string]frontdesk.Handler{}
 	var senders []outbox.Channel
@@ -124,10 +126,14 @@ func (s *Server) wire(handler frontdesk.Handler) error {
 	s.dir = directory.New(directory.Config{
 		Bucket: s.eng.Directory, Clients: clients, ProfileAge: s.cfg.ProfileAge, Logger: s.lg,
 	})
+	err := s.loadCampaigns(ctx, clients)
+	if err != nil {
+		return err
+	}
 	s.out = outbox.New(outbox.Config{
 		Engine: s.eng, Channels: senders, Metrics: outbox.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.sent,
+		Finished: s.campaigns.Finished,
 	})
-	var err error
 	s.disp, err = dispatch.New(dispatch.Config{
 		Engine: s.eng, Handler: handlers, Note: s.dir.Note, Profile: s.dir.Profile,
 		Content: content(clients), Loading: loading(clients), LoadingAfter: s.cfg.Handler.LoadingAfter, ReplyLife: replyLife,
@@ -237,6 +243,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	dispatching := start(fail, "dispatcher", s.disp.Run)
 	sending := start(fail, "outbox", s.out.Run)
 	asking := start(fail, "quota", s.quota.Run)
+	campaigning := start(fail, "campaigns", s.runCampaigns)
 	cleaning := start(fail, "janitor", s.clean)
 	watching := start(fail, "store", s.watch)
 	s.lg.Info("frontdesk runs", "listen", s.Addr().String(), "data", s.cfg.Data)
@@ -247,6 +254,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	web.stopPublic()
 	s.lg.Info("waiting for handlers", "limit", s.cfg.Drain)
 	dispatching.stop()
+	campaigning.stop()
 	s.lg.Info("sending what can be sent at once")
 	sending.stop()
 	asking.stop()

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/line-frontdesk/frontdesk/line"
 )
@@ -61,9 +64,14 @@ func (r *Runner) prepare(ctx context.Context, spec *Spec, hasList bool) (Plan, e
 	if err := spec.check(hasList); err != nil {
 		return Plan{}, err
 	}
+	if spec.Channel == "" && len(r.cfg.Clients) == 1 {
+		for only := range r.cfg.Clients {
+			spec.Channel = only
+		}
+	}
 	client := r.cfg.Clients[spec.Channel]
 	if client == nil {
-		return Plan{}, invalid("channel: %q is not in the configuration", spec.Channel)
+		return Plan{}, invalid("channel: %q is not one of %s", spec.Channel, strings.Join(slices.Sorted(maps.Keys(r.cfg.Clients)), ", "))
 	}
 	err := client.Validate(ctx, spec.kind(), spec.Messages)
 	if e := (*line.Error)(nil); errors.As(err, &e) && e.Status == 400 {

@@ -64,7 +64,7 @@ type Spec struct {
 	// ID names the campaign: 1 to 64 letters, digits, '-' and '_'; "" makes one
 	// up. Creating it again with the same ID does nothing.
 	ID       string
-	Channel  string
+	Channel  string // "" for the only one
 	Name     string // for people; at most 200 bytes
 	Audience string // AudienceUsers, AudienceAll or AudienceBroadcast
 	// To names the receivers in place of a list: at most 500 users, groups and
