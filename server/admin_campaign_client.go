@@ -9,7 +9,14 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"time"
+
+	"github.com/line-frontdesk/frontdesk/internal/campaign"
 )
+
+// NewCampaignID makes up an ID. Who gives it to CreateCampaign can call that again
+// when it is not known whether the first call arrived.
+func NewCampaignID() string { return campaign.NewID(time.Now()) }
 
 // Campaigns returns the newest campaigns.
 func (a *Admin) Campaigns(ctx context.Context, q CampaignQuery) (page CampaignPage, err error) {

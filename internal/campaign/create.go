@@ -32,7 +32,7 @@ func (r *Runner) Create(ctx context.Context, spec Spec, list io.Reader) (Campaig
 		return Campaign{}, err
 	}
 	if spec.ID == "" {
-		spec.ID = newID(time.Now())
+		spec.ID = NewID(time.Now())
 	}
 	existing, err := r.reserve(spec.ID)
 	if err != nil {
@@ -58,8 +58,8 @@ func (r *Runner) Create(ctx context.Context, spec Spec, list io.Reader) (Campaig
 	return view, nil
 }
 
-// newID makes up a name that tells when.
-func newID(now time.Time) string {
+// NewID makes up an ID that tells when.
+func NewID(now time.Time) string {
 	return now.UTC().Format("20060102-150405-") + rand.Text()[:6]
 }
 
