@@ -41,7 +41,7 @@ type CampaignPlan struct {
 type CampaignQuota struct {
 	Limited  bool  `json:"limited"`
 	Limit    int64 `json:"limit"`
-	Used     int64 `json:"used"`     // about, by what LINE says
+	Used     int64 `json:"used"`     // about, by what LINE says and was sent since
 	Reserved int64 `json:"reserved"` // for receivers that other campaigns still have
 	Left     int64 `json:"left"`
 }

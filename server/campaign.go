@@ -12,7 +12,7 @@ import (
 // loadCampaigns makes the runner of campaigns.
 func (s *Server) loadCampaigns(ctx context.Context, clients map[string]*line.Client) (err error) {
 	s.campaigns, err = campaign.New(ctx, campaign.Config{
-		Engine: s.eng, Clients: clients, Friends: s.friends,
+		Engine: s.eng, Clients: clients, Friends: s.friends, Used: s.quotaUsed,
 		Open:    func(channel, entryID string) bool { return s.out.Open(channel, entryID) },
 		Metrics: campaign.NewMetrics(s.reg), Logger: s.lg,
 	})
@@ -38,4 +38,14 @@ func (s *Server) friends(ctx context.Context, channel string, fn func(userID str
 	return s.dir.Users(ctx, channel, func(u directory.User) bool {
 		return u.State != directory.StateFriend || fn(u.UserID)
 	})
+}
+
+// quotaUsed returns how many messages of this month are known to be used.
+func (s *Server) quotaUsed(channel string) int64 {
+	for _, f := range s.quota.Figures() {
+		if f.Channel == channel {
+			return f.Used
+		}
+	}
+	return 0
 }

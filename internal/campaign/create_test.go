@@ -66,6 +66,10 @@ func TestPlan(t *testing.T) {
 	if q := o.r.quota(t.Context(), "main", ""); q.Reserved != 0 || q.Left != 100 {
 		t.Errorf("a cancelled campaign keeps some of the quota: %+v", q)
 	}
+	o.r.cfg.Used = func(string) int64 { return 30 }
+	if q := o.r.quota(t.Context(), "main", ""); q.Used != 30 || q.Left != 70 {
+		t.Errorf("what LINE does not know of yet is not counted: %+v", q)
+	}
 }
 
 // LINE cannot be asked: the plan says so and the campaign is not held up.

@@ -37,7 +37,7 @@ type Plan struct {
 type Quota struct {
 	Limited  bool
 	Limit    int64 // messages a month; 0 unless Limited, as the following
-	Used     int64 // about, by what LINE says
+	Used     int64 // about, by what LINE says and was sent since
 	Reserved int64 // for receivers that other campaigns of the channel still have
 	Left     int64 // Limit less the other two, at least 0
 }
@@ -114,6 +114,9 @@ func (r *Runner) quota(ctx context.Context, channel, id string) *Quota {
 	if err != nil {
 		r.lg.Warn("LINE did not tell the quota", "channel", channel, "error", err)
 		return nil
+	}
+	if r.cfg.Used != nil {
+		used = max(used, r.cfg.Used(channel))
 	}
 	q := &Quota{Limited: true, Limit: limit.Value, Used: used, Reserved: r.reserved(channel, id)}
 	q.Left = max(0, q.Limit-q.Used-q.Reserved)

@@ -25,6 +25,9 @@ type Config struct {
 	// Friends calls fn with the users of a channel who follow it and have not
 	// blocked it. fn may return false to stop. Required with Clients.
 	Friends func(ctx context.Context, channel string, fn func(userID string) bool) error
+	// Used returns how many messages of this month's quota are known to be used;
+	// LINE tells with a delay. nil for nobody who knows.
+	Used func(channel string) int64
 	// Open reports whether the outbox has read an entry and is not done with it.
 	// Required by Run, which begins when the outbox knows all that was stored
 	// before.
