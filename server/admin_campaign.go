@@ -161,7 +161,7 @@ func campaignRow(c campaign.Campaign) CampaignRow {
 
 func (a *adminAPI) listCampaigns(r *http.Request) (any, error) {
 	q := r.URL.Query()
-	limit, err := rows(q)
+	limit, err := number("limit", q.Get("limit"))
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (a *adminAPI) listCampaigns(r *http.Request) (any, error) {
 			continue
 		}
 		page.Total++
-		if page.Total <= limit {
+		if limit == 0 || uint64(page.Total) <= limit {
 			page.Campaigns = append(page.Campaigns, campaignRow(c))
 		}
 	}

@@ -50,7 +50,7 @@ type CampaignQuota struct {
 type CampaignQuery struct {
 	Channel string
 	State   string // running, paused, cancelled or done
-	Limit   int    // rows, at most 1,000; 0 for 20
+	Limit   int    // rows; 0 for all, which are some 1,000 at most
 }
 
 func (q CampaignQuery) values() url.Values {

@@ -46,7 +46,7 @@ func newCampaignListCommand(env *environment) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&q.Channel, "channel", "", "only of this channel")
 	f.StringVar(&q.State, "state", "", "only in this state: running, paused, cancelled or done")
-	f.IntVar(&q.Limit, "limit", 20, "rows at most, up to 1000")
+	limitFlag(cmd, &q.Limit)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch q.State {
 		case "", "running", "paused", "cancelled", "done":

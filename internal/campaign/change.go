@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 )
@@ -139,14 +140,15 @@ func (r *Runner) finish(c *campaign, n, failed int) {
 // its receivers are in dead letters. Entries of others are none of its business.
 // It does not block.
 func (r *Runner) Finished(_, entryID string, _, dead int) {
-	_, id, n, ok := parseEntryID(entryID)
+	key, n, ok := parseEntryID(entryID)
 	if !ok {
 		return
 	}
+	id, _, _ := strings.Cut(key, ".")
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.campaigns[id]
-	if c == nil || !c.Ended.IsZero() {
+	if c == nil || !c.Ended.IsZero() || c.key() != key {
 		return
 	}
 	ch := c.open[n]

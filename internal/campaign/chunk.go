@@ -108,21 +108,27 @@ const entryMark = "/campaign/"
 
 // entryID names the outbox entry of a chunk. Retry keys are made of it: it must
 // never change.
-func entryID(channel, id string, n int) string {
-	return fmt.Sprintf("%s%s%s/%d", channel, entryMark, id, n)
+func (r *record) entryID(n int) string {
+	return fmt.Sprintf("%s%s%s/%d", r.Channel, entryMark, r.key(), n)
 }
 
-// parseEntryID takes the name of an entry apart; ok is false for those that are
-// not of a campaign.
-func parseEntryID(entry string) (channel, id string, n int, ok bool) {
-	channel, rest, ok := strings.Cut(entry, entryMark)
+// key is the campaign's ID with the time of its creation: an ID may be used
+// again when its campaign is forgotten, and the name of an entry never.
+func (r *record) key() string {
+	return r.ID + "." + strconv.FormatInt(r.Created.UnixMilli(), 36)
+}
+
+// parseEntryID returns a campaign's key and the chunk of an entry; ok is false
+// for entries that are not of a campaign.
+func parseEntryID(entry string) (key string, n int, ok bool) {
+	_, rest, ok := strings.Cut(entry, entryMark)
 	if !ok {
-		return "", "", 0, false
+		return "", 0, false
 	}
-	id, number, _ := strings.Cut(rest, "/")
+	key, number, _ := strings.Cut(rest, "/")
 	n, err := strconv.Atoi(number)
-	if err != nil || entryID(channel, id, n) != entry {
-		return "", "", 0, false
+	if err != nil || n < 0 || strconv.Itoa(n) != number {
+		return "", 0, false
 	}
-	return channel, id, n, true
+	return key, n, true
 }

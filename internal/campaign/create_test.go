@@ -210,6 +210,31 @@ func TestActiveCampaignsAreBounded(t *testing.T) {
 	o.create(toList("more"), strangers(1))
 }
 
+// An ID can be used again when its campaign is forgotten: what the outbox
+// remembers of the first one does not stand for the second.
+func TestIDUsedAgain(t *testing.T) {
+	o := newOffice(t, 0)
+	o.start()
+	users := o.users(2)
+	o.create(toList("sale"), users)
+	o.await("sale", "it ends", ended)
+	o.r.prune(t.Context(), time.Now().Add(keepFor+time.Minute))
+	o.create(toList("sale"), users)
+	o.await("sale", "the second one ends", ended)
+	for _, u := range users {
+		if got := o.got(u); len(got) != 2 {
+			t.Errorf("user %s got %q, want it of both", u, got)
+		}
+	}
+}
+
+func TestUsersAreBounded(t *testing.T) {
+	g := &gatherer{tally: tally{users: maxUsers}, seen: map[userID]struct{}{}}
+	if err := g.add(userID{}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("one more: got error %v", err)
+	}
+}
+
 // What ended long ago is forgotten, so are the oldest of too many, and receivers
 // that belong to no campaign.
 func TestForgotten(t *testing.T) {

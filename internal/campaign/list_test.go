@@ -132,9 +132,6 @@ func TestStoredForms(t *testing.T) {
 	if got, err := packSingles([]string{"C1", "R2"}); err != nil || string(got) != "\x02[\"C1\",\"R2\"]" {
 		t.Errorf("packed singles: %q, %v", got, err)
 	}
-	if got := entryID("main", "sale-1", 12); got != "main/campaign/sale-1/12" {
-		t.Errorf("entry %q", got)
-	}
 	var rec record
 	stored := `{"id":"a","channel":"main","audience":"users","digest":"x","users":700,"duplicates":2,"chunks":2,"state":"paused","reason":"r",
 		"created":"2026-07-01T00:00:00Z","next":2,"open":[1],"sent":500,"failed":0,"position":65536}`
@@ -144,28 +141,32 @@ func TestStoredForms(t *testing.T) {
 	if c := newCampaign(rec); c.Sent != 500 || c.open[1].pos != 65536 || c.view().CallsDone != 1 {
 		t.Errorf("a record of before is read as %+v", c.view())
 	}
+	if got := rec.entryID(12); got != "main/campaign/a.mr1b6yo0/12" {
+		t.Errorf("entry %q", got)
+	}
 }
 
 func TestParseEntryID(t *testing.T) {
 	for _, tc := range []struct {
-		entry, id string
-		n         int
-		ok        bool
+		entry, key string
+		n          int
+		ok         bool
 	}{
-		{"main/campaign/sale/0", "sale", 0, true},
-		{"main/campaign/sale/12", "sale", 12, true},
+		{"main/campaign/sale.x1/0", "sale.x1", 0, true},
+		{"main/campaign/sale.x1/12", "sale.x1", 12, true},
 		{"main/01HXYZ", "", 0, false},
-		{"main/campaign/sale", "", 0, false},
-		{"main/campaign/sale/", "", 0, false},
-		{"main/campaign/sale/x", "", 0, false},
-		{"main/campaign/sale/01", "", 0, false},
-		{"main/campaign/sale/1~5", "", 0, false}, // a retried dead letter
-		{"main/campaign/sale/1#0.0~5", "", 0, false},
+		{"main/campaign/sale.x1", "", 0, false},
+		{"main/campaign/sale.x1/", "", 0, false},
+		{"main/campaign/sale.x1/x", "", 0, false},
+		{"main/campaign/sale.x1/-1", "", 0, false},
+		{"main/campaign/sale.x1/01", "", 0, false},
+		{"main/campaign/sale.x1/1~5", "", 0, false}, // a retried dead letter
+		{"main/campaign/sale.x1/1#0.0~5", "", 0, false},
 		{"", "", 0, false},
 	} {
-		channel, id, n, ok := parseEntryID(tc.entry)
-		if id != tc.id || n != tc.n || ok != tc.ok || ok && channel != "main" {
-			t.Errorf("%q: got %q, %q, %d, %v", tc.entry, channel, id, n, ok)
+		key, n, ok := parseEntryID(tc.entry)
+		if key != tc.key || n != tc.n || ok != tc.ok {
+			t.Errorf("%q: got %q, %d, %v", tc.entry, key, n, ok)
 		}
 	}
 }
@@ -176,16 +177,16 @@ func TestTracer(t *testing.T) {
 	id := func(entry string, send, call int) engine.CallID {
 		return engine.CallID{Entry: "main/" + entry, Send: send, Call: call}
 	}
-	many := &engine.Entry{ID: "main/campaign/sale/0", Sends: []engine.Send{{Users: users}}}
-	singles := &engine.Entry{ID: "main/campaign/sale/0", Sends: []engine.Send{{To: single}, {To: single}}}
+	many := &engine.Entry{ID: "main/campaign/sale.x1/0", Sends: []engine.Send{{Users: users}}}
+	singles := &engine.Entry{ID: "main/campaign/sale.x1/0", Sends: []engine.Send{{To: single}, {To: single}}}
 	sent := func(id engine.CallID) *engine.Settled {
 		return &engine.Settled{CallID: id, Outcome: engine.OutcomeSent, Last: true}
 	}
 	dead := func(id engine.CallID) *engine.Settled {
 		return &engine.Settled{CallID: id, Outcome: engine.OutcomeDead}
 	}
-	refused := &engine.Settled{CallID: id("campaign/sale/0", 0, 0), Outcome: engine.OutcomeRefused, Way: "multicast"}
-	const sale = "campaign/sale/0"
+	refused := &engine.Settled{CallID: id("campaign/sale.x1/0", 0, 0), Outcome: engine.OutcomeRefused, Way: "multicast"}
+	const sale = "campaign/sale.x1/0"
 	for _, tc := range []struct {
 		name   string
 		log    []any
@@ -208,11 +209,11 @@ func TestTracer(t *testing.T) {
 		{"in the call of another that was refused", []any{singles, sent(id(sale, 0, 0)),
 			&engine.Tried{CallID: id("01H", 0, 0), With: []engine.CallID{id(sale, 1, 0)}},
 			&engine.Settled{CallID: id("01H", 0, 0), Outcome: engine.OutcomeRefused}, dead(id("01H", 0, 0))}, 0, false},
-		{"notes of others", []any{many, sent(id("campaign/other/0", 0, 0)), sent(id("campaign/sale/1", 0, 0)), sent(id(sale, 5, 0)), sent(id(sale, -1, 0))}, 0, false},
+		{"notes of others", []any{many, sent(id("campaign/sale.x0/0", 0, 0)), sent(id("campaign/sale.x1/1", 0, 0)), sent(id(sale, 5, 0)), sent(id(sale, -1, 0))}, 0, false},
 		{"not the last call", []any{many, &engine.Settled{CallID: id(sale, 0, 0), Outcome: engine.OutcomeSent}}, 0, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			tr := &tracer{campaigns: map[string]map[int]*trace{"sale": {}}, calls: map[engine.CallID][]engine.CallID{}}
+			tr := &tracer{campaigns: map[string]map[int]*trace{"sale.x1": {}}, calls: map[engine.CallID][]engine.CallID{}}
 			for i, rec := range tc.log {
 				data, err := rec.(interface{ AppendBinary([]byte) ([]byte, error) }).AppendBinary(nil)
 				if err != nil {
@@ -221,7 +222,7 @@ func TestTracer(t *testing.T) {
 				tr.take(engine.Pos(i+1), data)
 			}
 			tr.take(99, []byte("E{ /campaign/"))
-			one := tr.campaigns["sale"][0]
+			one := tr.campaigns["sale.x1"][0]
 			failed, over := one.failed()
 			if failed != tc.failed || over != tc.over || one.pos != 1 {
 				t.Errorf("got %d failed, over %v, at %v; want %d, %v", failed, over, one.pos, tc.failed, tc.over)

@@ -51,7 +51,7 @@ func (t *trace) failed() (n int, over bool) {
 
 // tracer gathers traces from the log.
 type tracer struct {
-	campaigns map[string]map[int]*trace // by ID and chunk
+	campaigns map[string]map[int]*trace // by key and chunk
 	// calls are the parts of campaigns in calls that they share with others, by
 	// the name of the call. There are few: campaigns mostly go by multicast.
 	calls map[engine.CallID][]engine.CallID
@@ -69,12 +69,12 @@ func (t *tracer) take(pos engine.Pos, rec []byte) {
 	}
 	switch v := parsed.(type) {
 	case *engine.Entry:
-		if _, id, n, ok := parseEntryID(v.ID); ok && t.campaigns[id] != nil && t.campaigns[id][n] == nil {
+		if key, n, ok := parseEntryID(v.ID); ok && t.campaigns[key] != nil && t.campaigns[key][n] == nil {
 			one := &trace{pos: pos, settled: map[part]bool{}}
 			for _, s := range v.Sends {
 				one.sends = append(one.sends, receivers(s))
 			}
-			t.campaigns[id][n] = one
+			t.campaigns[key][n] = one
 		}
 	case *engine.Tried:
 		var ours []engine.CallID
@@ -116,8 +116,8 @@ func (t *tracer) settle(v *engine.Settled) {
 
 // find returns what is known of an entry, nil for nothing.
 func (t *tracer) find(entry string) *trace {
-	if _, id, n, ok := parseEntryID(entry); ok {
-		return t.campaigns[id][n]
+	if key, n, ok := parseEntryID(entry); ok {
+		return t.campaigns[key][n]
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (r *Runner) look(ctx context.Context, campaigns []*campaign) error {
 	r.mu.Lock()
 	from := campaigns[0].Position
 	for _, c := range campaigns {
-		t.campaigns[c.ID] = map[int]*trace{}
+		t.campaigns[c.key()] = map[int]*trace{}
 		from = min(from, c.Position)
 	}
 	r.mu.Unlock()
@@ -149,7 +149,7 @@ func (r *Runner) look(ctx context.Context, campaigns []*campaign) error {
 		return err
 	}
 	for _, c := range campaigns {
-		if err := r.merge(ctx, c, t.campaigns[c.ID]); err != nil {
+		if err := r.merge(ctx, c, t.campaigns[c.key()]); err != nil {
 			return err
 		}
 	}
@@ -187,7 +187,7 @@ func (r *Runner) merge(ctx context.Context, c *campaign, traces map[int]*trace) 
 		}
 		if users, ok := lost[n]; ok {
 			ch.users = users
-			r.lg.Error("outbox has lost a part of a campaign; its receivers count as failed", "campaign", c.ID, "entry", entryID(c.Channel, c.ID, n))
+			r.lg.Error("outbox has lost a part of a campaign; its receivers count as failed", "campaign", c.ID, "entry", c.entryID(n))
 			r.finish(c, n, users)
 			continue
 		}

@@ -167,7 +167,7 @@ func (r *Runner) fill(ctx context.Context, c *campaign) error {
 		if err != nil {
 			return err
 		}
-		entries[i] = &engine.Entry{ID: entryID(c.Channel, c.ID, first+i), Channel: c.Channel, At: time.Now(), Bulk: true, Sends: sends}
+		entries[i] = &engine.Entry{ID: c.entryID(first + i), Channel: c.Channel, At: time.Now(), Bulk: true, Sends: sends}
 		chunks[i] = &chunk{unsure: true}
 		for _, s := range sends {
 			chunks[i].users += receivers(s)
@@ -293,8 +293,7 @@ func (r *Runner) lastFailure(ctx context.Context, c *campaign) string {
 	ctx, cancel := context.WithTimeout(ctx, retryPause)
 	defer cancel()
 	reason := ""
-	mark := entryID(c.Channel, c.ID, 0)
-	mark = mark[:len(mark)-1] // of any chunk
+	mark := strings.TrimSuffix(c.entryID(0), "0") // of any chunk
 	err := r.cfg.Engine.Dead.List(ctx, 0, func(l engine.Letter) bool {
 		if l.Kind == engine.DeadSend && l.Channel == c.Channel && strings.Contains(string(l.Body), mark) {
 			reason = l.Reason
@@ -322,7 +321,7 @@ func (r *Runner) audit(ctx context.Context, c *campaign) error {
 	}
 	missing := false
 	for _, n := range open {
-		known := r.cfg.Open(c.Channel, entryID(c.Channel, c.ID, n))
+		known := r.cfg.Open(c.Channel, c.entryID(n))
 		r.mu.Lock()
 		if ch := c.open[n]; ch != nil && known {
 			ch.missed = 0
@@ -342,7 +341,7 @@ func (r *Runner) audit(ctx context.Context, c *campaign) error {
 	defer r.mu.Unlock()
 	for n, ch := range c.open {
 		if ch.missed >= 2 { // all failures are noted, or the outbox would not be done with it
-			r.lg.Warn("outcome of a part of a campaign was not noted; it counts as sent", "campaign", c.ID, "entry", entryID(c.Channel, c.ID, n))
+			r.lg.Warn("outcome of a part of a campaign was not noted; it counts as sent", "campaign", c.ID, "entry", c.entryID(n))
 			r.finish(c, n, 0)
 		}
 	}

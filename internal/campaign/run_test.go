@@ -33,7 +33,7 @@ func TestListIsSent(t *testing.T) {
 		t.Errorf("%d multicasts, want 3", n)
 	}
 	for id, n := range o.entries() {
-		if n != 1 || !strings.HasPrefix(id, "main/campaign/sale/") {
+		if n != 1 || !strings.HasPrefix(id, "main/campaign/sale.") {
 			t.Errorf("entry %s stands %d times in the outbox", id, n)
 		}
 	}
@@ -355,7 +355,7 @@ func TestFailedReceivers(t *testing.T) {
 	c2 := o.r.campaigns["sale"]
 	o.r.mu.Lock()
 	c2.record = record{
-		ID: "sale", Channel: "main", Audience: AudienceUsers, Users: 30, Chunks: 1, State: StateRunning, Position: 1, Digest: c2.Digest,
+		ID: "sale", Channel: "main", Audience: AudienceUsers, Users: 30, Chunks: 1, State: StateRunning, Position: 1, Created: c2.Created,
 	}
 	c2.recovered = false
 	o.r.mu.Unlock()
@@ -424,7 +424,7 @@ func TestUnsureAppend(t *testing.T) {
 	if err := o.r.fill(t.Context(), c); err != nil || len(o.entries()) != window {
 		t.Fatalf("%d entries after an unsure append, %v", len(o.entries()), err)
 	}
-	o.r.Finished("main", entryID("main", "sale", 3), 0, 500)
+	o.r.Finished("main", c.entryID(3), 0, 500)
 	if err := o.r.recover(t.Context(), []*campaign{c}); err != nil {
 		t.Fatal(err)
 	}
