@@ -252,6 +252,11 @@ func TestForgotten(t *testing.T) {
 	}
 	end("old", now.Add(-keepFor-time.Minute))
 	end("young", now.Add(-keepFor+time.Minute))
+	o.load(nil)
+	o.r.prune(t.Context(), now)
+	if left := o.r.List(); len(left) != 1 || left[0].ID != "young" || len(o.keys("*.old")) != 0 {
+		t.Errorf("by their age are left %+v", left)
+	}
 	for i := range maxEnded {
 		end(fmt.Sprint("c", i), now.Add(-time.Duration(i)*time.Minute))
 	}

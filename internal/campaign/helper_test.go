@@ -317,6 +317,9 @@ func (o *office) entries() map[string]int {
 			if v, err := engine.ParseOutbox(rec); err == nil {
 				if e, ok := v.(*engine.Entry); ok {
 					found[e.ID]++
+					if !e.Bulk || e.Channel != "main" {
+						o.t.Errorf("entry %s is not campaign traffic of its channel", e.ID)
+					}
 				}
 			}
 		}

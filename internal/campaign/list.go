@@ -55,9 +55,6 @@ func readList(list io.Reader, found func(userID) error) error {
 			}
 			continue
 		}
-		if faulty > 0 {
-			continue
-		}
 		if err := found(user); err != nil {
 			return err
 		}

@@ -2,7 +2,9 @@ package campaign
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -438,6 +440,64 @@ func TestUnsureAppend(t *testing.T) {
 		if n != 1 {
 			t.Errorf("entry %s was stored %d times", id, n)
 		}
+	}
+}
+
+// telling is an entry during whose append something happens.
+type telling struct {
+	*engine.Entry
+	meanwhile func() error
+}
+
+func (e telling) AppendBinary(b []byte) ([]byte, error) {
+	if err := e.meanwhile(); err != nil {
+		return nil, err
+	}
+	return e.Entry.AppendBinary(b)
+}
+
+// The outbox may be done with an entry before its append is answered.
+func TestFinishedEarly(t *testing.T) {
+	o := newOffice(t, 0)
+	o.load(func(string, string) bool { return true })
+	o.create(toList("sale"), strangers(1500))
+	c := o.r.campaigns["sale"]
+	if err := o.r.mark(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	one := func(n int, meanwhile func() error) error {
+		entry := &engine.Entry{ID: c.entryID(n), Channel: "main", Bulk: true, Sends: []engine.Send{{Users: strangers(500)}}}
+		return o.r.append(c, n, []encoding.BinaryAppender{telling{entry, meanwhile}}, []*chunk{{unsure: true, users: 500}})
+	}
+	err := one(0, func() error { o.r.Finished("main", c.entryID(0), 300, 200); return nil })
+	if got := o.get("sale"); err != nil || got.Sent != 300 || got.Failed != 200 || got.InOutbox != 0 {
+		t.Errorf("appended and sent: got %+v, %v", got, err)
+	}
+	lost := errors.New("lost")
+	if err := one(1, func() error { return lost }); !errors.Is(err, lost) || c.recovered {
+		t.Errorf("a failed append: got %v, recovered %v", err, c.recovered)
+	}
+	if err := o.r.recover(t.Context(), []*campaign{c}); err != nil || c.Next != 1 || len(c.open) != 0 {
+		t.Errorf("what was not stored is taken for stored: next %d, open %v, %v", c.Next, c.open, err)
+	}
+	// And before a Runner that starts knows that it was appended.
+	if err := one(1, func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	o.load(func(string, string) bool { return true })
+	c = o.r.campaigns["sale"]
+	o.r.Finished("main", c.entryID(1), 400, 100)
+	if err := o.r.recover(t.Context(), []*campaign{c}); err != nil {
+		t.Fatal(err)
+	}
+	if got := o.get("sale"); got.CallsDone != 1 || got.Failed != 100 || got.Sent != 400 || got.InOutbox != 500 {
+		t.Errorf("looked up: got %+v", got)
+	}
+	o.r.Finished("main", c.entryID(1), 0, 500) // told twice
+	o.r.Finished("main", "main/campaign/sale.0/0", 0, 500)
+	o.r.Finished("main", "main/01HXYZ", 0, 1)
+	if got := o.get("sale"); got.CallsDone != 1 || got.Failed != 100 {
+		t.Errorf("told of what is none of its business: got %+v", got)
 	}
 }
 
