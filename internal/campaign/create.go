@@ -154,8 +154,8 @@ func (r *Runner) storeNew(ctx context.Context, plan Plan, spec Spec, list io.Rea
 	return rec, r.cfg.Engine.Flush()
 }
 
-// discard takes back what a failed creation stored. What it leaves, Run takes
-// away.
+// discard takes back what a failed creation stored. What it leaves, the
+// next start takes away.
 func (r *Runner) discard(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardLimit)
 	defer cancel()

@@ -185,7 +185,7 @@ func TestCreateAgain(t *testing.T) {
 	if !errors.Is(inner, ErrConflict) {
 		t.Errorf("while it is created: got error %v, want a conflict", inner)
 	}
-	o.create(toList("slow"), ids) // what broke off left nothing
+	o.create(toList("slow"), ids) // what broke off is not in the way
 	if a, b := o.create(toList(""), ids).ID, o.create(toList(""), ids).ID; a == b || !idForm.MatchString(a) {
 		t.Errorf("made up the names %q and %q", a, b)
 	}
@@ -217,7 +217,7 @@ func TestIDUsedAgain(t *testing.T) {
 	o.start()
 	users := o.users(2)
 	o.create(toList("sale"), users)
-	o.await("sale", "it ends", ended)
+	o.await("sale", "its receivers are forgotten", func(Campaign) bool { return len(o.keys("chunk.>")) == 0 })
 	o.r.prune(t.Context(), time.Now().Add(keepFor+time.Minute))
 	o.create(toList("sale"), users)
 	o.await("sale", "the second one ends", ended)
@@ -267,8 +267,8 @@ func TestForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	o.load(nil)
 	o.r.prune(t.Context(), now)
-	o.r.clean(t.Context())
 	if keys := o.keys("chunk.>"); len(keys) != 1 || keys[0] != chunkKey("running", 0) {
 		t.Errorf("left are the receivers %v", keys)
 	}

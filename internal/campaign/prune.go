@@ -42,7 +42,7 @@ func (r *Runner) prune(ctx context.Context, now time.Time) {
 }
 
 // clean deletes receivers whose campaign was not created, or has ended: a
-// process may end before it does so itself.
+// process may end before it does so itself. Nothing may be created meanwhile.
 func (r *Runner) clean(ctx context.Context) {
 	orphans := map[string]bool{}
 	err := r.cfg.Engine.Campaigns.Keys(ctx, "chunk.>", func(key string) bool {
@@ -53,7 +53,7 @@ func (r *Runner) clean(ctx context.Context) {
 	for id := range orphans {
 		r.mu.Lock()
 		c := r.campaigns[id]
-		needed := r.creating[id] || c != nil && c.Ended.IsZero()
+		needed := c != nil && c.Ended.IsZero()
 		r.mu.Unlock()
 		if !needed && err == nil {
 			err = r.cfg.Engine.Campaigns.DeleteAll(ctx, "chunk."+id+".*")

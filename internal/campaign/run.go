@@ -33,7 +33,6 @@ const (
 // Run appends to the outbox what the campaigns send, until ctx ends. It returns
 // nil after an orderly end.
 func (r *Runner) Run(ctx context.Context) error {
-	r.clean(ctx)
 	tick := time.NewTicker(roundEvery)
 	defer tick.Stop()
 	var audited, pruned, rest time.Time

@@ -69,7 +69,8 @@ type campaign struct {
 	work sync.Mutex
 }
 
-// New loads the campaigns. It starts nothing: Run does.
+// New loads the campaigns, and takes away what is left of those that were not
+// created. It starts nothing: Run does.
 func New(ctx context.Context, cfg Config) (*Runner, error) {
 	r := &Runner{
 		cfg: cfg, lg: cfg.Logger, wake: make(chan struct{}, 1),
@@ -90,6 +91,9 @@ func New(ctx context.Context, cfg Config) (*Runner, error) {
 		if err := r.load(ctx, key); err != nil {
 			return nil, fmt.Errorf("campaigns: %w", err)
 		}
+	}
+	if len(cfg.Clients) > 0 {
+		r.clean(ctx)
 	}
 	r.cfg.Metrics.observe(r)
 	return r, nil
