@@ -100,6 +100,7 @@ func TestClientBySpec(t *testing.T) {
 		{"getMessageQuotaConsumption", func(ctx context.Context) (any, error) { return client.QuotaConsumption(ctx) }},
 		{"getBotInfo", func(ctx context.Context) (any, error) { return client.BotInfo(ctx) }},
 		{"getWebhookEndpoint", func(ctx context.Context) (any, error) { return client.WebhookEndpoint(ctx) }},
+		{"validateMulticast", func(ctx context.Context) (any, error) { return nil, client.Validate(ctx, "multicast", msgs[:5]) }},
 		{"testWebhookEndpoint", func(ctx context.Context) (any, error) { return client.TestWebhook(ctx, "") }},
 		{"setWebhookEndpoint", func(ctx context.Context) (any, error) { return nil, client.SetWebhookEndpoint(ctx, b.URL) }},
 		{"leaveGroup", func(ctx context.Context) (any, error) { return nil, client.LeaveGroup(ctx, garden) }},
@@ -111,8 +112,8 @@ func TestClientBySpec(t *testing.T) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.seen) != 21 {
-		t.Errorf("%d operations passed, want 21: %v", len(c.seen), c.seen)
+	if len(c.seen) != 22 {
+		t.Errorf("%d operations passed, want 22: %v", len(c.seen), c.seen)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"mime/multipart"
 	"net"
 	"net/http"
@@ -42,7 +43,7 @@ func newShop(t *testing.T, quota int64) *shop {
 		t.Fatal(err)
 	}
 	s := &shop{sim: sim, cfg: server.Config{
-		Listen: "127.0.0.1:0", Data: data, LINE: server.LINE{API: api.URL + "/sim/line"},
+		Listen: "127.0.0.1:0", Data: data, Logger: slog.New(slog.DiscardHandler), LINE: server.LINE{API: api.URL + "/sim/line"},
 		Channels: []server.Channel{{Name: "main", Secrets: []string{sim.ChannelSecret()}, AccessToken: sim.ChannelAccessToken()}},
 	}}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -37,6 +37,7 @@ type office struct {
 	gate    *gate
 
 	eng    *engine.Engine
+	reg    *prometheus.Registry
 	r      *Runner
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
@@ -120,9 +121,10 @@ func (o *office) open() {
 func (o *office) load(open func(channel, entryID string) bool) {
 	o.t.Helper()
 	var err error
+	o.reg = prometheus.NewRegistry()
 	o.r, err = New(o.t.Context(), Config{
 		Engine: o.eng, Clients: map[string]*line.Client{"main": o.client}, Friends: o.listFriends, Open: open,
-		Metrics: NewMetrics(prometheus.NewRegistry()), Logger: slog.New(slog.DiscardHandler),
+		Metrics: NewMetrics(o.reg), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		o.t.Fatal(err)
@@ -339,6 +341,25 @@ func (o *office) accepted(endpoint string) (n int) {
 		}
 	}
 	return n
+}
+
+// counted returns what the metric of receivers says of an outcome.
+func (o *office) counted(outcome string) float64 {
+	o.t.Helper()
+	families, err := o.reg.Gather()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, label := range m.GetLabel() {
+				if f.GetName() == "frontdesk_campaign_receivers_total" && label.GetValue() == outcome {
+					return m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return 0
 }
 
 // keys returns the stored keys that match.

@@ -31,6 +31,9 @@ func TestListIsSent(t *testing.T) {
 		t.Errorf("ended as %+v", c)
 	}
 	o.everyoneOnce(users, "multicast:sale")
+	if n := o.counted("sent"); n != 1203 {
+		t.Errorf("the metric counts %v receivers, want 1203", n)
+	}
 	if n := o.accepted("multicast"); n != 3 {
 		t.Errorf("%d multicasts, want 3", n)
 	}
