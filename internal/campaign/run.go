@@ -5,7 +5,6 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/line-frontdesk/frontdesk/internal/engine"
@@ -245,106 +244,6 @@ func (r *Runner) readChunk(ctx context.Context, c *campaign, n int) ([]engine.Se
 		return nil, fmt.Errorf("receivers of campaign %s: %w", c.ID, err)
 	}
 	return sendsOf(packed, c.messages)
-}
-
-// end closes a campaign that is complete. Its receivers are forgotten.
-func (r *Runner) end(ctx context.Context, c *campaign) error {
-	reason := ""
-	r.mu.Lock()
-	failing := c.failing > 0
-	r.mu.Unlock()
-	if failing {
-		reason = r.lastFailure(ctx, c)
-	}
-	c.work.Lock()
-	defer c.work.Unlock()
-	r.mu.Lock()
-	if !c.complete() { // unreachable: what is complete stays so
-		r.mu.Unlock()
-		return nil
-	}
-	if c.State != StateCancelled {
-		c.State = StateDone
-	}
-	c.Ended, c.Reason, c.dirty, c.messages = time.Now(), reason, true, nil
-	state, sent, failed := c.State, c.Sent, c.Failed
-	r.mu.Unlock()
-	r.lg.Info("campaign has ended", "channel", c.Channel, "campaign", c.ID, "state", state, "sent", sent, "failed", failed)
-	if err := r.save(ctx, c, true); err != nil {
-		return err
-	}
-	return r.cfg.Engine.Campaigns.DeleteAll(ctx, "chunk."+c.ID+".*")
-}
-
-// halt pauses a campaign by itself.
-func (r *Runner) halt(ctx context.Context, c *campaign, reason string) error {
-	c.work.Lock()
-	defer c.work.Unlock()
-	if was, err := r.setState(c, StatePaused, reason); err != nil || was != StateRunning {
-		return nil // the operator was faster
-	}
-	r.lg.Error("campaign is paused by itself", "channel", c.Channel, "campaign", c.ID, "reason", reason)
-	return r.save(ctx, c, true)
-}
-
-// lastFailure tells why the last chunks failed, as their dead letters do.
-func (r *Runner) lastFailure(ctx context.Context, c *campaign) string {
-	ctx, cancel := context.WithTimeout(ctx, retryPause)
-	defer cancel()
-	reason := ""
-	mark := strings.TrimSuffix(c.entryID(0), "0") // of any chunk
-	err := r.cfg.Engine.Dead.List(ctx, 0, func(l engine.Letter) bool {
-		if l.Kind == engine.DeadSend && l.Channel == c.Channel && strings.Contains(string(l.Body), mark) {
-			reason = l.Reason
-		}
-		return true
-	})
-	if err != nil || reason == "" {
-		return "LINE took nothing of what was sent last, see the dead letters"
-	}
-	return reason
-}
-
-// audit asks the outbox for the chunks that are open: it does not tell of those
-// that came to an end before a restart, nor of a second copy of one.
-func (r *Runner) audit(ctx context.Context, c *campaign) error {
-	r.mu.Lock()
-	recovered := c.recovered
-	var open []int
-	for n := range c.open {
-		open = append(open, n)
-	}
-	r.mu.Unlock()
-	if !recovered {
-		return nil
-	}
-	missing := false
-	for _, n := range open {
-		known := r.cfg.Open(c.Channel, c.entryID(n))
-		r.mu.Lock()
-		if ch := c.open[n]; ch != nil && known {
-			ch.missed = 0
-		} else if ch != nil {
-			ch.missed++
-			missing = missing || ch.missed >= 2 // once may be in between two steps
-		}
-		r.mu.Unlock()
-	}
-	if !missing {
-		return nil
-	}
-	if err := r.look(ctx, []*campaign{c}); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for n, ch := range c.open {
-		if ch.missed >= 2 { // all failures are noted, or the outbox would not be done with it
-			r.lg.Warn("outcome of a part of a campaign was not noted; it counts as sent", "campaign", c.ID, "entry", c.entryID(n))
-			r.finish(c, n, 0)
-		}
-	}
-	return nil
 }
 
 // saveAll stores the records that have changed.
