@@ -80,6 +80,9 @@ func (c *Client) write(ctx context.Context, method, endpoint, path string, body,
 // "already accepted". The caller closes its body. After a 401 a token that can be renewed is renewed and r sent once
 // more: LINE has certainly not accepted a request that it did not authorize.
 func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
+	if err := c.rates.wait(ctx, r.endpoint); err != nil {
+		return nil, err
+	}
 	for first := true; ; first = false {
 		token, err := accessToken(ctx, c.tokens)
 		if err != nil {

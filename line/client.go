@@ -48,12 +48,17 @@ type Config struct {
 
 // Client calls the Messaging API for one channel. All methods may be called
 // concurrently. They return an [*Error] when they fail.
+//
+// Calls that do not send wait for LINE's rate of their endpoint, as long as
+// Timeout or their context allows. Reply, Push, Multicast and Broadcast go at
+// once, who sends much paces them, and so does TestWebhook.
 type Client struct {
 	api     string // base of the API, without a slash at its end
 	data    string // base of the content API, likewise
 	tokens  TokenSource
 	timeout time.Duration
 	http    *http.Client
+	rates   pacer
 }
 
 // NewClient checks cfg and returns a client. It calls nobody.
@@ -76,7 +81,7 @@ func NewClient(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{api: api, data: data, tokens: cfg.Token, timeout: cfg.Timeout, http: newHTTPClient(cfg.Transport)}
+	c := &Client{api: api, data: data, tokens: cfg.Token, timeout: cfg.Timeout, http: newHTTPClient(cfg.Transport), rates: newPacer()}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
 	}
