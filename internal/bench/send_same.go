@@ -35,6 +35,9 @@ func sendSame(ctx context.Context, w io.Writer, opt SendOptions) (err error) {
 		return err
 	}
 	took := time.Since(start)
+	if err := until(ctx, time.Minute, func() bool { return s.out.Backlog("main").Sends == 0 }); err != nil { // the last answers
+		return err
+	}
 	multicasts, limited := s.sent("multicast")
 	pushes, _ := s.sent("push")
 	stats := s.sim.Stats()
