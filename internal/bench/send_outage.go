@@ -92,12 +92,19 @@ func sendOutage(ctx context.Context, w io.Writer, opt SendOptions) (err error) {
 	return nil
 }
 
-// push stores one push.
+// push stores one push. When others keep the disk busy it tries again, as the
+// dispatcher does: a second copy of an entry is not sent.
 func (s *sending) push(id, to, text string, bulk bool) error {
-	_, _, err := s.eng.Outbox.Append(&engine.Entry{
+	e := &engine.Entry{
 		ID: "main/" + id, Channel: "main", At: time.Now(), Bulk: bulk,
 		Sends: []engine.Send{{To: to, Messages: textMessage(text)}},
-	})
+	}
+	var err error
+	for range 10 {
+		if _, _, err = s.eng.Outbox.Append(e); !errors.Is(err, engine.ErrBusy) {
+			break
+		}
+	}
 	return err
 }
 
