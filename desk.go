@@ -3,6 +3,7 @@ package frontdesk
 import (
 	"context"
 	"io"
+	"unicode/utf16"
 
 	"github.com/line/line-bot-sdk-go/v8/linebot/messaging_api"
 )
@@ -11,9 +12,28 @@ import (
 // by value or by pointer.
 type Message = messaging_api.MessageInterface
 
-// Text returns a text message. LINE takes 1 to 5000 UTF-16 code units.
+// MaxText is the length of the longest text that LINE takes, in UTF-16 code
+// units. Source: LINE Developers, Character counting in a text.
+const MaxText = 5000
+
+// Text returns a text message. LINE takes 1 to MaxText UTF-16 code units; see
+// Clip for texts that may be longer.
 func Text(text string) *messaging_api.TextMessage {
 	return &messaging_api.TextMessage{Text: text}
+}
+
+// Clip returns a text that is not longer than MaxText: a longer one loses its
+// end, and gets "…" in its place. No character is cut in half.
+func Clip(text string) string {
+	units := utf16.Encode([]rune(text))
+	if len(units) <= MaxText {
+		return text
+	}
+	end := MaxText - 1
+	if utf16.DecodeRune(rune(units[end-1]), rune(units[end])) != '\uFFFD' {
+		end--
+	}
+	return string(utf16.Decode(units[:end])) + "…"
 }
 
 // Sticker returns a sticker message.

@@ -11,13 +11,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"unicode/utf16"
 
 	"github.com/line-frontdesk/frontdesk"
 )
-
-// maxText is the length of the longest text that LINE takes, in UTF-16 units.
-const maxText = 5000
 
 // New returns the bot.
 func New() frontdesk.Handler {
@@ -95,7 +91,7 @@ func answer(p phrase, args ...any) frontdesk.HandlerFunc {
 }
 
 func send(d frontdesk.Desk, format string, args ...any) error {
-	return d.Send(frontdesk.Text(clip(fmt.Sprintf(format, args...))))
+	return d.Send(frontdesk.Text(frontdesk.Clip(fmt.Sprintf(format, args...))))
 }
 
 func text(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
@@ -148,18 +144,4 @@ func follow(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
 // join greets in both languages: a group has no language of its own.
 func join(_ context.Context, d frontdesk.Desk, _ *frontdesk.Event) error {
 	return d.Send(frontdesk.Text(toGroup.ja + "\n" + toGroup.en))
-}
-
-// clip cuts a text to what LINE takes: a quoted text can be as long as that
-// already.
-func clip(text string) string {
-	units := utf16.Encode([]rune(text))
-	if len(units) <= maxText {
-		return text
-	}
-	end := maxText - 1
-	if utf16.IsSurrogate(rune(units[end-1])) && utf16.DecodeRune(rune(units[end-1]), rune(units[end])) != '\uFFFD' {
-		end-- // no half of a character
-	}
-	return string(utf16.Decode(units[:end])) + "…"
 }
