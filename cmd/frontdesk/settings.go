@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 
-	"github.com/line-frontdesk/frontdesk"
-	"github.com/line-frontdesk/frontdesk/bots/parrot"
 	"github.com/line-frontdesk/frontdesk/server"
 )
 
@@ -20,27 +17,12 @@ type ownSettings struct {
 func (o *ownSettings) table(defaults ownSettings) []server.Setting {
 	return []server.Setting{
 		{Key: "bot", Arg: "NAME", Default: defaults.bot, Into: &o.bot,
-			Usage: "built-in bot of the channels that name none: " + strings.Join(botNames(), ", ")},
+			Usage: "built-in bot of the channels that name none: " + botNames()},
 		{Key: "log.level", Arg: "LEVEL", Default: defaults.logLevel, Into: &o.logLevel,
 			Usage: "least important lines that are logged: debug, info, warn or error"},
 		{Key: "log.format", Arg: "FORMAT", Default: defaults.logFormat, Into: &o.logFormat,
 			Usage: "form of log lines: text (key=value), json, or short for people"},
 	}
-}
-
-// botNames lists the built-in bots.
-func botNames() []string { return []string{"parrot"} }
-
-// newBot returns a built-in bot.
-func newBot(name string) (frontdesk.Handler, error) {
-	switch name {
-	case "parrot":
-		return parrot.New(), nil
-	case "":
-		return nil, fmt.Errorf("bot: none; choose one with --bot: %s", strings.Join(botNames(), ", "))
-	}
-	return nil, fmt.Errorf("bot: there is no %q built in, only %s; bots of your own are programs that call server.Run",
-		name, strings.Join(botNames(), ", "))
 }
 
 // newLogger returns the logger that the settings ask for.

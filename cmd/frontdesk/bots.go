@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/line-frontdesk/frontdesk"
+	"github.com/line-frontdesk/frontdesk/bots/parrot"
+	"github.com/line-frontdesk/frontdesk/bots/scramble"
+)
+
+// builtinBot is a bot that the command line knows by its name.
+type builtinBot struct {
+	name string
+	make func() frontdesk.Handler
+}
+
+// builtinBots lists the bots in the order that people read them in.
+func builtinBots() []builtinBot {
+	return []builtinBot{{"parrot", parrot.New}, {"scramble", scramble.New}}
+}
+
+// botNames lists the names of the built-in bots.
+func botNames() string {
+	var names []string
+	for _, b := range builtinBots() {
+		names = append(names, b.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// newBot returns a built-in bot.
+func newBot(name string) (frontdesk.Handler, error) {
+	for _, b := range builtinBots() {
+		if b.name == name {
+			return b.make(), nil
+		}
+	}
+	if name == "" {
+		return nil, fmt.Errorf("bot: none; choose one with --bot: %s", botNames())
+	}
+	return nil, fmt.Errorf("bot: there is no %q built in, only %s; bots of your own are programs that call server.Run", name, botNames())
+}
