@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -55,3 +56,34 @@ func TestSimulatorPage(t *testing.T) {
 		t.Errorf("only %d examples were found", tried)
 	}
 }
+
+// TestCommandsOfPages asks the help of every command that a page shows: its
+// name and its flags must be known.
+func TestCommandsOfPages(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, name := range append(pages, "../../README.md") {
+		page, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(string(page), "\\\n", "") // lines that go on
+		for _, shown := range regexp.MustCompile(`(?m)^ *frontdesk ([^#&\n]+)`).FindAllStringSubmatch(text, -1) {
+			args := append(strings.Fields(quoted.ReplaceAllString(shown[1], "x")), "--help")
+			tried++
+			var out bytes.Buffer
+			if code := run(args, strings.NewReader(""), &out, &out, nil); code != exitOK || !strings.Contains(out.String(), "Usage:") {
+				t.Errorf("%s: frontdesk %s: exit code %d: %s", filepath.Base(name), shown[1], code, out.String())
+			}
+		}
+	}
+	if tried < 10 {
+		t.Errorf("only %d commands were found", tried)
+	}
+}
+
+// quoted matches what a shell takes for one word.
+var quoted = regexp.MustCompile(`'[^']*'|"[^"]*"`)
