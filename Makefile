@@ -30,5 +30,6 @@ fuzz: ## fuzz every parser of foreign bytes with FUZZ inputs each (default 50000
 chaos: ## kill the server under load while LINE fails in every way (CHAOS, default 3m30s)
 	FRONTDESK_CHAOS_DURATION=$${CHAOS:-3m30s} go test ./server -run 'TestChaos$$' -count=1 -v -timeout 20m
 
-bench: ## durable webhooks per second beside references (4 minutes)
+bench: ## webhooks and sending per second beside references (8 minutes)
 	go run ./cmd/frontdesk bench ingest
+	go run ./cmd/frontdesk bench send
