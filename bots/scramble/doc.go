@@ -25,5 +25,5 @@
 // memory, but the forms are what keeps sentences grammatical.
 //
 // IPADIC has a licence of its own: whoever passes the program on passes on its
-// notice, NOTICE.txt of github.com/ikawaha/kagome-dict/ipa.
+// notice, the file NOTICE.
 package scramble
