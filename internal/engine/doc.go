@@ -8,8 +8,9 @@
 //	OUTBOX      log     subject outbox.batch    every send before it is tried, and what became of it
 //	DEAD        stream  subject dead.<channel>  dead letters, one message each
 //	PARKED      stream  subject parked.<key>    answers that wait until their users ask for them
+//	TIMERS      stream  subject timer.<channel>.<conversation>.<key>  timers that wait
 //	directory   bucket  see package directory   users, groups, follow state
-//	control     bucket  checkpoint.inbox.<shard>, checkpoint.outbox.<channel>
+//	control     bucket  checkpoint.inbox.<shard>, checkpoint.outbox.<channel>, checkpoint.timers
 //	campaigns   bucket  see package campaign   their records, contents and audiences
 //
 // A [Log] is a stream whose messages each hold a batch of records. Writers

@@ -46,6 +46,7 @@ type Config struct {
 	InboxMaxBytes  int64 // default 1 GiB; a full inbox refuses events
 	OutboxMaxBytes int64 // default 1 GiB; a full outbox holds up handlers
 	ParkedMaxBytes int64 // default 256 MiB; answers beyond it are not parked
+	TimersMaxBytes int64 // default 1 GiB; beyond it no timers are set
 
 	// AppendLimit is how long an append may take before it counts as failed;
 	// default 1 s, half of what LINE waits for the answer to a webhook.
@@ -61,6 +62,7 @@ func (c *Config) setDefaults() {
 	c.InboxMaxBytes = cmp.Or(c.InboxMaxBytes, 1<<30)
 	c.OutboxMaxBytes = cmp.Or(c.OutboxMaxBytes, 1<<30)
 	c.ParkedMaxBytes = cmp.Or(c.ParkedMaxBytes, 256<<20)
+	c.TimersMaxBytes = cmp.Or(c.TimersMaxBytes, 1<<30)
 	c.AppendLimit = cmp.Or(c.AppendLimit, time.Second)
 	c.StartLimit = cmp.Or(c.StartLimit, 2*time.Minute)
 	if c.Logger == nil {
@@ -75,6 +77,7 @@ type Engine struct {
 	Outbox    *Log
 	Dead      *Dead
 	Parked    *Parked
+	Timers    *Timers
 	Directory *Bucket
 	Control   *Bucket
 	Campaigns *Bucket
@@ -129,6 +132,9 @@ func (e *Engine) open(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if e.Parked, err = open.parked(ctx, cfg.ParkedMaxBytes); err != nil {
+		return err
+	}
+	if e.Timers, err = open.timers(ctx, cfg.TimersMaxBytes); err != nil {
 		return err
 	}
 	if e.Directory, err = open.bucket(ctx, "directory", 1); err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,8 +17,8 @@ const (
 	kindSettled = 'S'
 )
 
-// Entry is all that one event sends. It is also the record that the event is
-// done.
+// Entry is all that one event sends, and what it does to timers. It is also the
+// record that the event is done.
 type Entry struct {
 	ID      string    `json:"id"` // the event's Key, or another name that is used once
 	Channel string    `json:"channel"`
@@ -25,7 +26,17 @@ type Entry struct {
 	At      time.Time `json:"at"`
 	Sends   []Send    `json:"sends"`
 	Bulk    bool      `json:"bulk,omitempty"` // campaign traffic: what others send goes first
+
+	Timers []TimerOp `json:"timers,omitempty"` // in order
+	Steady *Steady   `json:"steady,omitempty"` // taken with At, of entries that set timers by duration
 }
+
+// timersMark stands in the stored form of every entry with timers.
+const timersMark = `"timers":`
+
+// MayHaveTimers reports, without decoding it, whether an outbox record may be an
+// entry with timers. It is rarely wrong, and never for one that is.
+func MayHaveTimers(rec []byte) bool { return IsEntry(rec) && bytes.Contains(rec, []byte(timersMark)) }
 
 // Send is messages for one conversation, or for many users at once: then it has
 // at most five messages, no reply token, and either Users or Broadcast.

@@ -54,7 +54,7 @@ func (l *Log) follow(ctx context.Context, from Pos, fn func(Batch) error) (Pos, 
 	if err != nil {
 		return from, ctx.Err()
 	}
-	defer l.forget(ctx, cons)
+	defer forget(ctx, l.stream, cons)
 	msgs, err := cons.Messages(jetstream.PullMaxMessages(readAhead))
 	if err != nil {
 		return from, ctx.Err()
@@ -78,14 +78,14 @@ func (l *Log) follow(ctx context.Context, from Pos, fn func(Batch) error) (Pos, 
 }
 
 // forget removes a reader's consumer, which the store would keep for minutes.
-func (l *Log) forget(ctx context.Context, cons jetstream.Consumer) {
+func forget(ctx context.Context, stream jetstream.Stream, cons jetstream.Consumer) {
 	info := cons.CachedInfo()
 	if info == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
 	defer cancel()
-	_ = l.stream.DeleteConsumer(ctx, info.Name) // the store does it in the end
+	_ = stream.DeleteConsumer(ctx, info.Name) // the store does it in the end
 }
 
 func toBatch(msg jetstream.Msg) (Batch, error) {
