@@ -64,6 +64,23 @@ type Desk interface {
 	// or room ID. Otherwise it is like Send.
 	Push(to string, msgs ...Message) error
 
+	// SetTimer sets a timer in the event's conversation, in the place of one with
+	// its key. It only gathers: the timer is set once the handler has returned
+	// nil. It errs when the timer is not as Timer says, when the event has no
+	// conversation, past MaxTimers, and with ErrTimersFull.
+	SetTimer(t Timer) error
+
+	// CancelTimer cancels the timer with a key in the event's conversation once
+	// the handler has returned nil. That there is none is no error. A timer that
+	// was due before has its event in the conversation's queue already: that
+	// event comes all the same.
+	CancelTimer(key string) error
+
+	// Timers returns the timers that wait in the event's conversation, the one
+	// that is due next first, as they were when the handler was called or later:
+	// what this handler sets or cancels is not among them yet.
+	Timers(ctx context.Context) ([]PendingTimer, error)
+
 	// Profile returns the profile of a user, as a member of the event's group
 	// where it has one. It is fetched from LINE once and then kept for the
 	// configured time, so it may be a day old. ErrNoProfile when LINE has

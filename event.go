@@ -26,6 +26,10 @@ const (
 	TypePostback     = "postback"
 )
 
+// TypeTimer is the type of the events that are not LINE's: a timer of the
+// conversation is due. Their sends are pushes, for there is no reply token.
+const TypeTimer = "timer"
+
 // Event is one webhook event, decoded as far as most handlers need it.
 // Each attempt at an event gets a value of its own, which the handler may
 // change and keep.
@@ -46,6 +50,7 @@ type Event struct {
 	Postback *Postback       // of postback events
 	Follow   *Follow         // of follow events
 	Unsend   *Unsend         // of unsend events
+	Timer    *FiredTimer     // of timer events
 	Members  []Source        // who came or went, of memberJoined and memberLeft events
 
 	// Match holds the text that a Mux's text pattern matched and its
@@ -58,10 +63,10 @@ type Event struct {
 
 // Source says where an event happened and, where LINE tells, who caused it.
 type Source struct {
-	Type    string `json:"type"`    // "user", "group" or "room"; "" when the event has no source
-	UserID  string `json:"userId"`  // "" in groups and rooms for users who did not consent, and for join events
-	GroupID string `json:"groupId"` // only of groups
-	RoomID  string `json:"roomId"`  // only of rooms
+	Type    string `json:"type"`              // "user", "group" or "room"; "" when the event has no source
+	UserID  string `json:"userId,omitempty"`  // "" in groups and rooms for users who did not consent, and for join events
+	GroupID string `json:"groupId,omitempty"` // only of groups
+	RoomID  string `json:"roomId,omitempty"`  // only of rooms
 }
 
 // Conversation returns the ID of the chat that the source is in, or "".
@@ -144,6 +149,7 @@ type wireEvent struct {
 	Postback json.RawMessage `json:"postback"`
 	Follow   json.RawMessage `json:"follow"`
 	Unsend   json.RawMessage `json:"unsend"`
+	Timer    json.RawMessage `json:"timer"`
 	Joined   struct {
 		Members []Source `json:"members"`
 	} `json:"joined"`
@@ -183,6 +189,8 @@ func ParseEvent(raw []byte) (*Event, error) {
 		return ev, part(w.Follow, "follow", &ev.Follow)
 	case TypeUnsend:
 		return ev, part(w.Unsend, "unsend", &ev.Unsend)
+	case TypeTimer:
+		return ev, part(w.Timer, "timer", &ev.Timer)
 	case TypeMemberJoined:
 		ev.Members = w.Joined.Members
 	case TypeMemberLeft:

@@ -8,7 +8,8 @@ import (
 
 // Mux chooses a handler for each event by rules, and is a [Handler] itself.
 //
-// A rule matches by text pattern, postback data, message type or event type.
+// A rule matches by text pattern, postback data, key of a timer, message type or
+// event type.
 // The most specific kind of rule wins, in this order; among rules of the same
 // kind the first one registered. An event that no rule matches is done
 // without an answer, or goes to the handler set by Default.
@@ -18,6 +19,7 @@ import (
 type Mux struct {
 	texts      []rule
 	postbacks  []rule
+	timers     []rule
 	messages   map[string]Handler
 	events     map[string]Handler
 	fallback   Handler
@@ -45,6 +47,11 @@ func (m *Mux) Text(pattern string, f HandlerFunc) {
 // see Text.
 func (m *Mux) Postback(pattern string, f HandlerFunc) {
 	m.postbacks = append(m.postbacks, rule{regexp.MustCompile(pattern), f})
+}
+
+// Timer handles timer events whose key matches a regular expression; see Text.
+func (m *Mux) Timer(pattern string, f HandlerFunc) {
+	m.timers = append(m.timers, rule{regexp.MustCompile(pattern), f})
 }
 
 // Message handles messages of a type such as "image". It panics when the type
@@ -95,6 +102,11 @@ func (m *Mux) choose(ev *Event) Handler {
 	}
 	if ev.Type == TypePostback && ev.Postback != nil {
 		if h := match(m.postbacks, ev.Postback.Data, ev); h != nil {
+			return h
+		}
+	}
+	if ev.Type == TypeTimer && ev.Timer != nil {
+		if h := match(m.timers, ev.Timer.Key, ev); h != nil {
 			return h
 		}
 	}

@@ -21,8 +21,9 @@ type Desk struct {
 	contents map[string]content
 	err      error
 
-	mu    sync.Mutex
-	sends []Sent
+	mu     sync.Mutex
+	sends  []Sent
+	timers []frontdesk.Timer
 }
 
 var _ frontdesk.Desk = (*Desk)(nil)

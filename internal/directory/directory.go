@@ -138,6 +138,8 @@ func (d *Directory) Note(ctx context.Context, ev *frontdesk.Event) error {
 		return d.change(ctx, ev, StateBlocked, func(u *User) { u.Profile, u.ProfileAt, u.IsUnblocked = nil, time.Time{}, false })
 	case frontdesk.TypeJoin, frontdesk.TypeLeave:
 		return d.noteGroup(ctx, ev)
+	case frontdesk.TypeTimer:
+		return nil // says nothing of its user
 	}
 	if ev.Source.Type == "user" && ev.Source.UserID != "" {
 		return d.seen(ctx, ev)

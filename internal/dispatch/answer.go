@@ -84,11 +84,11 @@ func (d *Dispatcher) answerTap(ctx context.Context, t *task, stored *engine.Even
 	}
 	if answer == nil {
 		d.cfg.Metrics.slowAnswer(stored.Channel, "nothing")
-		return d.complete(ctx, t, stored, nil)
+		return d.complete(ctx, t, stored, gathered{})
 	}
 	send := engine.Send{To: stored.Conversation, Messages: answer.Messages}
 	send.ReplyToken, send.ReplyUntil = d.replyToken(ev)
-	if err := d.complete(ctx, t, stored, []engine.Send{send}); err != nil {
+	if err := d.complete(ctx, t, stored, gathered{sends: []engine.Send{send}}); err != nil {
 		return err
 	}
 	if err := d.eng.Parked.Delete(ctx, key); err != nil {

@@ -121,12 +121,12 @@ func (d *Dispatcher) conclude(ctx context.Context, c *conversation, t *task, sto
 	endButton := d.offerButton(ctx, c, t, stored, ev)
 	err := d.call(ctx, desk, ev)
 	d.running.leave(slot)
-	sends := desk.close()
+	did := desk.close()
 	if unknown := endButton(); unknown != nil {
 		err = errInterrupted
 	}
 	if err == nil {
-		return d.complete(ctx, t, stored, sends)
+		return d.complete(ctx, t, stored, did)
 	}
 	if errors.Is(err, errInterrupted) || ctx.Err() != nil {
 		d.cfg.Metrics.handled(stored.Channel, "interrupted")
@@ -194,20 +194,20 @@ func (d *Dispatcher) note(ctx context.Context, ev *frontdesk.Event) error {
 	return nil
 }
 
-// complete stores the event's entry, if it sends or parks anything. The handler
-// is not run again however long the store takes.
-func (d *Dispatcher) complete(ctx context.Context, t *task, stored *engine.Event, sends []engine.Send) (err error) {
+// complete stores the event's entry, if it sends or parks anything or changes
+// timers. The handler is not run again however long the store takes.
+func (d *Dispatcher) complete(ctx context.Context, t *task, stored *engine.Event, did gathered) (err error) {
 	parked := false
 	if t.Button {
-		if sends, parked, err = d.park(ctx, stored, sends); err != nil {
+		if did.sends, parked, err = d.park(ctx, stored, did.sends); err != nil {
 			return err
 		}
 	}
-	if len(sends) > 0 || parked {
+	if len(did.sends) > 0 || len(did.timers) > 0 || parked {
 		entry := &engine.Entry{
-			ID: stored.Key(), Channel: stored.Channel, EventID: stored.ID,
-			At: time.Now(), Sends: sends,
+			ID: stored.Key(), Channel: stored.Channel, EventID: stored.ID, Sends: did.sends, Timers: did.timers,
 		}
+		d.cfg.Timers.Stamp(entry)
 		t.appending = d.appends.begin()
 		err := d.appendOnce(ctx, entry, t.appending.tail, time.Time{})
 		if errors.Is(err, engine.ErrTooLarge) {

@@ -159,7 +159,7 @@ func TestDeskGathers(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			sends := k.close()
+			sends := k.close().sends
 			if len(sends) != 2 || sends[0].To != "U2" || len(sends[0].Messages) != 2 || sends[1].To != "U1" || len(sends[1].Messages) != 2 {
 				t.Fatalf("got %+v", sends)
 			}

@@ -30,7 +30,13 @@ type desk struct {
 	closed   bool
 	messages int
 	bytes    int
-	sends    []engine.Send // one for each conversation, in the order of their first messages
+	gathered
+}
+
+// gathered is what a handler did through its desk.
+type gathered struct {
+	sends  []engine.Send // one for each conversation, in the order of their first messages
+	timers []engine.TimerOp
 }
 
 var _ frontdesk.Desk = (*desk)(nil)
@@ -64,10 +70,22 @@ func (k *desk) add(to string, msgs []frontdesk.Message) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.closed {
-		return errors.New("the handler has returned: its desk is closed")
+	if err := k.count(encoded); err != nil {
+		return err
 	}
-	if k.messages+len(msgs) > frontdesk.MaxMessages {
+	k.gather(to, encoded)
+	return nil
+}
+
+// errClosed is the error of a desk that is used too late.
+var errClosed = errors.New("the handler has returned: its desk is closed")
+
+// count takes messages within the limits of one event; the caller holds mu.
+func (k *desk) count(encoded []json.RawMessage) error {
+	if k.closed {
+		return errClosed
+	}
+	if k.messages+len(encoded) > frontdesk.MaxMessages {
 		return frontdesk.Drop(fmt.Errorf("more than %d messages for one event", frontdesk.MaxMessages))
 	}
 	for _, m := range encoded {
@@ -76,8 +94,7 @@ func (k *desk) add(to string, msgs []frontdesk.Message) error {
 	if limit := k.d.eng.MaxRecord() / 2; k.bytes > limit {
 		return frontdesk.Drop(fmt.Errorf("more than %d bytes of messages for one event", limit))
 	}
-	k.messages += len(msgs)
-	k.gather(to, encoded)
+	k.messages += len(encoded)
 	return nil
 }
 
@@ -106,11 +123,11 @@ func (d *Dispatcher) replyToken(ev *frontdesk.Event) (token string, until time.T
 }
 
 // close ends the desk and returns what was gathered.
-func (k *desk) close() []engine.Send {
+func (k *desk) close() gathered {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.closed = true
-	return k.sends
+	return k.gathered
 }
 
 // Profile is documented at frontdesk.Desk.

@@ -47,6 +47,8 @@ type Config struct {
 	// Button is what the reply token of a slow answer is spent on, by channel.
 	// The answer then waits for the tap. Channels without one push it.
 	Button map[string]Button
+	// Timers keeps the timers that handlers set; nil for none.
+	Timers Timers
 	// ReplyLife is how long after its acceptance an event's reply token works.
 	ReplyLife time.Duration
 
@@ -86,6 +88,9 @@ func (c *Config) setDefaults() {
 	c.BackoffMin = cmp.Or(c.BackoffMin, time.Second)
 	c.BackoffMax = cmp.Or(c.BackoffMax, time.Minute)
 	c.DrainLimit = cmp.Or(c.DrainLimit, 20*time.Second)
+	if c.Timers == nil {
+		c.Timers = noTimers{}
+	}
 	if c.Trace == nil {
 		c.Trace = func(string, string, time.Time) {}
 	}

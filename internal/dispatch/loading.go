@@ -19,7 +19,7 @@ const (
 // none can follow the answer. LINE has the animation in chats with one user
 // only, and ends it by itself when a message arrives.
 func (d *Dispatcher) showLoading(ctx context.Context, ev *frontdesk.Event) (end func()) {
-	if d.cfg.Loading == nil || ev.Source.Type != "user" || ev.Source.UserID == "" || ev.Mode == modeStandby {
+	if d.cfg.Loading == nil || ev.Type == frontdesk.TypeTimer || ev.Source.Type != "user" || ev.Source.UserID == "" || ev.Mode == modeStandby {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
