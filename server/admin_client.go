@@ -61,10 +61,7 @@ func openData(ctx context.Context, cfg Config) (*Admin, error) {
 	if _, err := os.Stat(filepath.Join(cfg.Data, "lock")); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s holds no data of a server; name the server's folder with --data", cfg.Data)
 	}
-	eng, err := engine.Open(ctx, engine.Config{
-		Dir: cfg.Data, NATSURL: cfg.NATS.URL, Replicas: cfg.NATS.Replicas,
-		InboxMaxBytes: cfg.Inbox.MaxBytes, OutboxMaxBytes: cfg.Outbox.MaxBytes, Logger: cfg.Logger,
-	})
+	eng, err := engine.Open(ctx, storeConfig(cfg))
 	if errors.Is(err, engine.ErrLocked) {
 		return nil, fmt.Errorf("%w; or it is a server that starts or stops just now, then try again", err)
 	}

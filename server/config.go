@@ -29,6 +29,7 @@ type Config struct {
 	LINE     LINE      `koanf:"line"`
 	Inbox    Store     `koanf:"inbox"`
 	Outbox   Store     `koanf:"outbox"`
+	Timers   Timers    `koanf:"timers"`
 	Handler  Handling  `koanf:"handler"`
 	Quota    Quota     `koanf:"quota"`
 	Channels []Channel `koanf:"channels"` // at least one; the first also answers on /callback
@@ -66,6 +67,11 @@ type LINE struct {
 type Store struct {
 	MaxBytes int64         `koanf:"max_bytes"` // beyond it nothing new is taken until old records are done
 	Keep     time.Duration `koanf:"keep"`      // how long records stay after they are done, while there is room
+}
+
+// Timers limits the timers that wait.
+type Timers struct {
+	MaxBytes int64 `koanf:"max_bytes"` // beyond it no more are set; one takes about 600 bytes and its payload
 }
 
 // Handling says how handlers are run.
@@ -155,6 +161,7 @@ func DefaultConfig() Config {
 		NATS:       NATS{Replicas: 1},
 		Inbox:      Store{MaxBytes: 1 << 30, Keep: 7 * 24 * time.Hour},
 		Outbox:     Store{MaxBytes: 1 << 30, Keep: 3 * 24 * time.Hour},
+		Timers:     Timers{MaxBytes: 1 << 30},
 		ProfileAge: 24 * time.Hour,
 		Drain:      20 * time.Second,
 		Handler: Handling{
@@ -180,6 +187,7 @@ func (c *Config) setDefaults() {
 	c.Inbox.Keep = cmp.Or(c.Inbox.Keep, def.Inbox.Keep)
 	c.Outbox.MaxBytes = cmp.Or(c.Outbox.MaxBytes, def.Outbox.MaxBytes)
 	c.Outbox.Keep = cmp.Or(c.Outbox.Keep, def.Outbox.Keep)
+	c.Timers.MaxBytes = cmp.Or(c.Timers.MaxBytes, def.Timers.MaxBytes)
 	c.ProfileAge = cmp.Or(c.ProfileAge, def.ProfileAge)
 	c.Drain = cmp.Or(c.Drain, def.Drain)
 	c.Handler.MaxConcurrent = cmp.Or(c.Handler.MaxConcurrent, def.Handler.MaxConcurrent)
@@ -214,7 +222,9 @@ func (c Config) Check() error {
 			fault("%s: not a URL such as https://api.line.me", key)
 		}
 	}
-	for key, value := range map[string]int64{"inbox.max_bytes": c.Inbox.MaxBytes, "outbox.max_bytes": c.Outbox.MaxBytes} {
+	for key, value := range map[string]int64{
+		"inbox.max_bytes": c.Inbox.MaxBytes, "outbox.max_bytes": c.Outbox.MaxBytes, "timers.max_bytes": c.Timers.MaxBytes,
+	} {
 		if value != 0 && value < minStoreBytes {
 			fault("%s: at least %d", key, minStoreBytes)
 		}

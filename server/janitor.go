@@ -68,15 +68,18 @@ func watchStore(ctx context.Context, healthy func() error, embedded bool, lg *sl
 }
 
 // trim takes away what nobody needs: neither a restart of the dispatcher, of the
-// outbox or of the campaigns, nor anybody who looks within the time that it is kept.
+// outbox, of the timers or of the campaigns, nor anybody who looks within the
+// time that it is kept.
 func (s *Server) trim(ctx context.Context, now time.Time) error {
 	inboxFloor, outboxFloor := s.disp.Floors()
+	timersInbox, timersOutbox := s.timers.Floors()
+	inboxFloor = min(inboxFloor, timersInbox)
 	first, err := s.eng.Inbox.Trim(ctx, engine.TrimRule{Floor: inboxFloor, KeepFor: s.cfg.Inbox.Keep}, now)
 	if err != nil {
 		return err
 	}
 	s.disp.Trimmed(first, now)
-	outboxFloor = min(outboxFloor, s.out.Floor(), s.campaigns.Floor())
+	outboxFloor = min(outboxFloor, s.out.Floor(), timersOutbox, s.campaigns.Floor())
 	_, err = s.eng.Outbox.Trim(ctx, engine.TrimRule{Floor: outboxFloor, KeepFor: s.cfg.Outbox.Keep}, now)
 	return err
 }

@@ -62,6 +62,7 @@ func Settings() []Setting {
 		durationSetting("inbox.keep", def.Inbox.Keep, "how long handled events stay, while there is room"),
 		sizeSetting("outbox.max_bytes", def.Outbox.MaxBytes, "size of the stored sends; beyond it handlers wait until older ones are sent"),
 		durationSetting("outbox.keep", def.Outbox.Keep, "how long finished sends stay, while there is room"),
+		sizeSetting("timers.max_bytes", def.Timers.MaxBytes, "size of the timers that wait; beyond it handlers are told that there is no room for more"),
 		countSetting("handler.max_concurrent", def.Handler.MaxConcurrent, "handlers that run at once"),
 		durationSetting("handler.timeout", def.Handler.Timeout, "limit of one attempt"),
 		durationSetting("handler.loading_after", def.Handler.LoadingAfter,

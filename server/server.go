@@ -24,6 +24,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 	"github.com/line-frontdesk/frontdesk/internal/outbox"
 	"github.com/line-frontdesk/frontdesk/internal/quota"
+	"github.com/line-frontdesk/frontdesk/internal/timer"
 	"github.com/line-frontdesk/frontdesk/internal/webhook"
 	"github.com/line-frontdesk/frontdesk/line"
 )
@@ -45,6 +46,7 @@ type Server struct {
 	dir       *directory.Directory
 	disp      *dispatch.Dispatcher
 	out       *outbox.Outbox
+	timers    *timer.Service
 	campaigns *campaign.Runner
 	quota     *quota.Watcher
 	trace     *trace
@@ -76,10 +78,7 @@ func New(ctx context.Context, cfg Config, handler frontdesk.Handler) (*Server, e
 	s := &Server{cfg: cfg, lg: cfg.Logger, trace: newTrace(), reg: prometheus.NewRegistry()}
 	s.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var err error
-	s.eng, err = engine.Open(ctx, engine.Config{
-		Dir: cfg.Data, NATSURL: cfg.NATS.URL, Replicas: cfg.NATS.Replicas,
-		InboxMaxBytes: cfg.Inbox.MaxBytes, OutboxMaxBytes: cfg.Outbox.MaxBytes, Logger: cfg.Logger,
-	})
+	s.eng, err = engine.Open(ctx, storeConfig(cfg))
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +86,15 @@ func New(ctx context.Context, cfg Config, handler frontdesk.Handler) (*Server, e
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// storeConfig returns what of a configuration the store needs.
+func storeConfig(cfg Config) engine.Config {
+	return engine.Config{
+		Dir: cfg.Data, NATSURL: cfg.NATS.URL, Replicas: cfg.NATS.Replicas,
+		InboxMaxBytes: cfg.Inbox.MaxBytes, OutboxMaxBytes: cfg.Outbox.MaxBytes, TimersMaxBytes: cfg.Timers.MaxBytes,
+		Logger: cfg.Logger,
+	}
 }
 
 // wire introduces the parts to each other.
@@ -134,9 +142,12 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 		Engine: s.eng, Channels: senders, Metrics: outbox.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.sent,
 		Finished: s.campaigns.Finished,
 	})
+	s.timers = timer.New(timer.Config{
+		Engine: s.eng, Metrics: timer.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.passed,
+	})
 	s.disp, err = dispatch.New(dispatch.Config{
 		Engine: s.eng, Handler: handlers, Note: s.dir.Note, Profile: s.dir.Profile,
-		Content: content(clients), Loading: loading(clients), LoadingAfter: s.cfg.Handler.LoadingAfter, ReplyLife: replyLife,
+		Content: content(clients), Timers: s.timers, Loading: loading(clients), LoadingAfter: s.cfg.Handler.LoadingAfter, ReplyLife: replyLife,
 		Button: buttons, ButtonAfter: s.cfg.Handler.ButtonAfter,
 		MaxConcurrent: s.cfg.Handler.MaxConcurrent, Timeout: s.cfg.Handler.Timeout, MaxAttempts: s.cfg.Handler.MaxAttempts,
 		BackoffMin: s.cfg.Handler.BackoffMin, BackoffMax: s.cfg.Handler.BackoffMax, DrainLimit: s.cfg.Drain,
@@ -242,6 +253,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	web := s.startHTTP(fail)
 	dispatching := start(fail, "dispatcher", s.disp.Run)
 	sending := start(fail, "outbox", s.out.Run)
+	timing := start(fail, "timers", s.timers.Run)
 	asking := start(fail, "quota", s.quota.Run)
 	campaigning := start(fail, "campaigns", s.runCampaigns)
 	cleaning := start(fail, "janitor", s.clean)
@@ -254,6 +266,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	web.stopPublic()
 	s.lg.Info("waiting for handlers", "limit", s.cfg.Drain)
 	dispatching.stop()
+	timing.stop() // after the handlers, who may ask for theirs
 	campaigning.stop()
 	s.lg.Info("sending what can be sent at once")
 	sending.stop()

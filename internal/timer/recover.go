@@ -1,0 +1,139 @@
+package timer
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/line-frontdesk/frontdesk/internal/engine"
+)
+
+// compactMin is how long the queue may get before it is looked through for timers
+// that are gone.
+const compactMin = 100_000
+
+// recover applies what earlier processes left, removes what they fired, and fills
+// the queue. It returns where to go on reading the outbox.
+func (s *Service) recover(ctx context.Context) (engine.Pos, error) {
+	s.working.Lock()
+	defer s.working.Unlock()
+	var err error
+	if s.durable, err = s.loadCheckpoint(ctx); err != nil {
+		return 0, err
+	}
+	fired := map[string]struct{}{}
+	if err := s.recallEvents(ctx, fired); err != nil {
+		return 0, err
+	}
+	end, err := s.recallEntries(ctx, fired)
+	if err != nil {
+		return 0, err
+	}
+	left, err := s.load(ctx, fired)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.finish(ctx, left); err != nil {
+		return 0, err
+	}
+	s.readTo(end)
+	if err := s.look(ctx); err != nil {
+		return 0, err
+	}
+	return end, s.checkpoint(ctx)
+}
+
+// recallEvents adds the IDs of the events behind the checkpoint that timers made.
+func (s *Service) recallEvents(ctx context.Context, fired map[string]struct{}) error {
+	return s.eng.Inbox.Scan(ctx, s.durable.Inbox, func(b engine.Batch) bool {
+		for _, rec := range b.Records() {
+			if ev, err := engine.ParseEvent(rec); err == nil && strings.HasPrefix(ev.ID, engine.TimerID) {
+				fired[ev.ID] = struct{}{}
+			}
+		}
+		return true
+	})
+}
+
+// recallEntries applies the entries behind the checkpoint, adds the IDs of those
+// that timers made, and returns where they end.
+func (s *Service) recallEntries(ctx context.Context, fired map[string]struct{}) (end engine.Pos, err error) {
+	end = s.durable.Outbox
+	scan := s.eng.Outbox.Scan(ctx, end, func(b engine.Batch) bool {
+		for _, rec := range b.Records() {
+			if id, ok := engine.TimerEntry(rec); ok {
+				fired[id] = struct{}{}
+			}
+		}
+		if err = s.apply(ctx, s.opsOf(b)); err != nil {
+			return false
+		}
+		end = engine.After(b)
+		return true
+	})
+	if err == nil {
+		err = scan
+	}
+	return end, err
+}
+
+// load fills the queue with all timers but those that were fired, which it
+// returns.
+func (s *Service) load(ctx context.Context, fired map[string]struct{}) (left []firing, err error) {
+	now := s.clock.read()
+	s.queue = queue{}
+	var gone []uint64
+	err = s.eng.Timers.Heads(ctx, func(h engine.TimerHead) {
+		if len(fired) > 0 {
+			if _, ok := fired[h.ID()]; ok {
+				gone = append(gone, h.Seq)
+				return
+			}
+		}
+		s.queue.append(itemOf(h, now), h.Timed)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.queue.init()
+	timers, err := s.eng.Timers.Get(ctx, gone, func(uint64) {}) // their heads were read
+	for _, t := range timers {
+		left = append(left, firing{t, due{late: max(now.wall.Sub(t.Due), 0)}})
+	}
+	return left, err
+}
+
+// itemOf returns what waits for a timer that was read from the store.
+func itemOf(h engine.TimerHead, now reading) item {
+	if h.Timed {
+		return item{int64(now.steadyAt(h.Due)), h.Seq}
+	}
+	return item{h.Due.UnixNano(), h.Seq}
+}
+
+// thinOut forgets the timers that were replaced or cancelled, when they are more
+// than those that wait.
+func (s *Service) thinOut(ctx context.Context) error {
+	s.working.Lock()
+	n := s.queue.len()
+	if n <= compactMin || int64(n) <= 2*s.pending.Load() {
+		s.working.Unlock()
+		return nil
+	}
+	old := s.queue.clone()
+	s.working.Unlock()
+
+	var live []uint64 // in order
+	if err := s.eng.Timers.Heads(ctx, func(h engine.TimerHead) { live = append(live, h.Seq) }); err != nil {
+		return err
+	}
+	newest := old.newest()
+	old.keep(func(it item) bool { _, ok := slices.BinarySearch(live, it.seq); return ok })
+
+	s.working.Lock()
+	defer s.working.Unlock()
+	s.queue.keep(func(it item) bool { return it.seq > newest }) // came meanwhile
+	s.queue.merge(old)
+	s.queue.init()
+	return nil
+}
