@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/line-frontdesk/frontdesk"
@@ -111,6 +112,40 @@ func ExampleMux() {
 	fmt.Printf("%q\n", desk.Texts(""))
 	// Output:
 	// ["Welcome!" "Here you are: 3" "I do not know what to say to a postback."]
+}
+
+// A bot that is told "180" and speaks up three minutes later.
+func ExampleMux_Timer() {
+	mux := frontdesk.NewMux()
+	mux.Text(`^(\d+)$`, func(_ context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+		seconds, err := strconv.Atoi(ev.Match[1])
+		if err != nil || seconds < 1 || seconds > 86400 {
+			return d.Send(frontdesk.Text("1 to 86400 seconds, please."))
+		}
+		err = d.SetTimer(frontdesk.Timer{Key: "tea", After: time.Duration(seconds) * time.Second, Payload: ev.Match[1]})
+		if err != nil {
+			return err
+		}
+		return d.Send(frontdesk.Text("See you then."))
+	})
+	mux.Timer(`^tea$`, func(_ context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+		return d.Send(frontdesk.Text(ev.Timer.Payload + " seconds are over!"))
+	})
+
+	desk := desktest.New()
+	if err := mux.Handle(context.Background(), desk, desktest.TextEvent("U1", "180")); err != nil {
+		fmt.Println(err)
+	}
+	for _, timer := range desk.SetTimers() {
+		fmt.Println(timer.Key, "in", timer.After)
+		if err := mux.Handle(context.Background(), desk, desktest.TimerEvent("U1", timer)); err != nil {
+			fmt.Println(err)
+		}
+	}
+	fmt.Printf("%q\n", desk.Texts(""))
+	// Output:
+	// tea in 3m0s
+	// ["See you then." "180 seconds are over!"]
 }
 
 // A middleware that lets a bot answer in groups only when it is named.

@@ -33,6 +33,7 @@ func TestMuxChooses(t *testing.T) {
 	full.Text(`^buy (\d+) (\w+)$`, says("buy"))
 	full.Text(`^buy`, says("buy what"))
 	full.Postback(`^item=(\d+)`, says("item"))
+	full.Timer(`^tea-(\d+)$`, says("tea"))
 	full.Default(says("default"))
 	small := frontdesk.NewMux()
 	small.Text("", says("all texts"))
@@ -54,6 +55,8 @@ func TestMuxChooses(t *testing.T) {
 		{"a message that only the event type takes", full, video, []string{"message[]"}},
 		{"postback data", full, desktest.PostbackEvent(u, "item=7&n=1"), []string{"item[item=7 7]"}},
 		{"another postback", full, desktest.PostbackEvent(u, "other"), []string{"any postback[]"}},
+		{"key of a timer", full, desktest.TimerEvent(u, frontdesk.Timer{Key: "tea-7"}), []string{"tea[tea-7 7]"}},
+		{"another timer", full, desktest.TimerEvent(u, frontdesk.Timer{Key: "rice"}), []string{"default[]"}},
 		{"event type", full, desktest.FollowEvent(u, false), []string{"follow[]"}},
 		{"default", full, desktest.UnfollowEvent(u), []string{"default[]"}},
 		{"a future type", full, desktest.Event(`{"type":"teleport"}`), []string{"default[]"}},

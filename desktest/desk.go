@@ -21,9 +21,10 @@ type Desk struct {
 	contents map[string]content
 	err      error
 
-	mu     sync.Mutex
-	sends  []Sent
-	timers []frontdesk.Timer
+	mu       sync.Mutex
+	sends    []Sent
+	timers   []frontdesk.Timer // that wait
+	nameless int               // timers that got a key
 }
 
 var _ frontdesk.Desk = (*Desk)(nil)

@@ -26,7 +26,8 @@ func (d *Desk) SetTimer(t frontdesk.Timer) error {
 		return frontdesk.Drop(fmt.Errorf("more than %d timers for one event", frontdesk.MaxTimers))
 	}
 	if t.Key == "" {
-		t.Key = fmt.Sprintf("desktest#%d", len(d.timers))
+		d.nameless++
+		t.Key = fmt.Sprintf("desktest#%d", d.nameless)
 	}
 	d.remove(t.Key)
 	d.timers = append(d.timers, t)

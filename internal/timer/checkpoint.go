@@ -60,29 +60,46 @@ func (s *Service) writeCheckpoints(ctx context.Context) {
 	}
 }
 
+// takeCheckpoint stores how far everything is done now. While it is written
+// timers are set and fired.
 func (s *Service) takeCheckpoint(ctx context.Context) error {
-	s.working.Lock()
-	defer s.working.Unlock()
-	return s.checkpoint(ctx)
-}
-
-// checkpoint stores how far everything is done; the caller holds working.
-func (s *Service) checkpoint(ctx context.Context) error {
-	if s.unsure {
-		return nil // what was fired last may not be removed
-	}
+	s.storing.Lock()
+	defer s.storing.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, checkpointLimit)
 	defer cancel()
-	var cp checkpoint
-	var err error
-	cp.Outbox, _ = s.readSoFar()
-	if cp.Inbox, err = s.eng.Inbox.End(ctx); err != nil {
+	cp, differs, err := s.snapshot(ctx)
+	if err != nil || !differs {
 		return err
 	}
-	if cp == s.durable {
-		s.changed = false
-		return nil
+	if err := s.storeCheckpoint(ctx, cp); err != nil {
+		s.working.Lock()
+		s.changed = true // so that the next one is not left out
+		s.working.Unlock()
+		return err
 	}
+	s.working.Lock()
+	s.durable = cp
+	s.working.Unlock()
+	s.floors.Store(&cp)
+	return nil
+}
+
+// snapshot returns the checkpoint of now, and whether it differs from the last.
+func (s *Service) snapshot(ctx context.Context) (cp checkpoint, differs bool, err error) {
+	s.working.Lock()
+	defer s.working.Unlock()
+	if s.unsure {
+		return cp, false, nil // what was fired last may not be removed
+	}
+	cp.Outbox, _ = s.readSoFar()
+	if cp.Inbox, err = s.eng.Inbox.End(ctx); err != nil {
+		return cp, false, err
+	}
+	s.changed = false
+	return cp, cp != s.durable, nil
+}
+
+func (s *Service) storeCheckpoint(ctx context.Context, cp checkpoint) error {
 	data, err := json.Marshal(cp)
 	if err != nil {
 		return err
@@ -94,12 +111,7 @@ func (s *Service) checkpoint(ctx context.Context) error {
 	if err := s.eng.Control.Put(ctx, checkpointKey, data); err != nil {
 		return err
 	}
-	if err := s.eng.Flush(); err != nil {
-		return err
-	}
-	s.durable, s.changed = cp, false
-	s.floors.Store(&cp)
-	return nil
+	return s.eng.Flush()
 }
 
 // look asks the store how many timers there are.

@@ -21,7 +21,6 @@ const (
 
 // fireDue fires timers when they are due, until ctx ends.
 func (s *Service) fireDue(ctx context.Context) {
-	pause := time.Duration(0) // after an error, or to let others at the store
 	failing := storePause
 	for ctx.Err() == nil {
 		s.working.Lock()
@@ -32,21 +31,22 @@ func (s *Service) fireDue(ctx context.Context) {
 			continue
 		}
 		began := time.Now()
-		fired, err := s.fire(ctx)
+		n, early, err := s.fire(ctx)
+		if err == nil && early {
+			err = s.takeCheckpoint(ctx)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			s.lg.Error("timers that are due could not be fired; trying again", "error", err)
-			pause, failing = failing, min(2*failing, storePauseMax)
-		case fired == maxBatch:
-			pause, failing = time.Since(began), storePause
-		default:
-			pause, failing = 0, storePause
+			sleep(ctx, failing, nil)
+			failing = min(2*failing, storePauseMax)
+			continue
+		case n == maxBatch:
+			sleep(ctx, time.Since(began), nil) // there are more: let others at the store
 		}
-		if pause > 0 {
-			sleep(ctx, pause, nil)
-		}
+		failing = storePause
 	}
 }
 
@@ -62,33 +62,27 @@ func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
 }
 
 // fire fires one batch of the timers that are due now. What was stored before
-// now, such as that one is cancelled, is done first. It returns how many were
-// due; after an error they wait again.
-func (s *Service) fire(ctx context.Context) (n int, err error) {
+// now, such as that one is cancelled, is done first. It returns how many were due,
+// and whether some have to wait for a checkpoint; after an error all wait again.
+func (s *Service) fire(ctx context.Context) (n int, early bool, err error) {
 	now := s.clock.read()
 	if err := s.catchUp(ctx); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	s.working.Lock()
 	defer s.working.Unlock()
 	found := s.queue.pop(now, maxBatch)
-	ready, early, err := s.read(ctx, found)
+	ready, tooEarly, err := s.read(ctx, found)
 	if err == nil {
 		err = s.send(ready)
 	}
 	if err != nil {
 		s.queue.back(found)
-		return 0, err
+		return 0, false, err
 	}
+	s.queue.back(tooEarly)
 	s.report(ready, now)
-	if err := s.finish(ctx, ready); err != nil {
-		return 0, err
-	}
-	if len(early) > 0 {
-		s.queue.back(early)
-		err = s.checkpoint(ctx)
-	}
-	return len(found), err
+	return len(found), len(tooEarly) > 0, s.finish(ctx, ready)
 }
 
 // firing is a timer that is fired now.

@@ -12,12 +12,25 @@ import (
 // that are gone.
 const compactMin = 100_000
 
-// recover applies what earlier processes left, removes what they fired, and fills
-// the queue. It returns where to go on reading the outbox.
+// recover takes up what earlier processes left. It returns where to go on reading
+// the outbox.
 func (s *Service) recover(ctx context.Context) (engine.Pos, error) {
+	end, err := s.recall(ctx)
+	if err != nil {
+		return 0, err
+	}
+	s.readTo(end)
+	if err := s.look(ctx); err != nil {
+		return 0, err
+	}
+	return end, s.takeCheckpoint(ctx)
+}
+
+// recall applies what earlier processes left, removes what they fired, and fills
+// the queue.
+func (s *Service) recall(ctx context.Context) (end engine.Pos, err error) {
 	s.working.Lock()
 	defer s.working.Unlock()
-	var err error
 	if s.durable, err = s.loadCheckpoint(ctx); err != nil {
 		return 0, err
 	}
@@ -25,22 +38,14 @@ func (s *Service) recover(ctx context.Context) (engine.Pos, error) {
 	if err := s.recallEvents(ctx, fired); err != nil {
 		return 0, err
 	}
-	end, err := s.recallEntries(ctx, fired)
-	if err != nil {
+	if end, err = s.recallEntries(ctx, fired); err != nil {
 		return 0, err
 	}
 	left, err := s.load(ctx, fired)
 	if err != nil {
 		return 0, err
 	}
-	if err := s.finish(ctx, left); err != nil {
-		return 0, err
-	}
-	s.readTo(end)
-	if err := s.look(ctx); err != nil {
-		return 0, err
-	}
-	return end, s.checkpoint(ctx)
+	return end, s.finish(ctx, left)
 }
 
 // recallEvents adds the IDs of the events behind the checkpoint that timers made.

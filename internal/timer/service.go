@@ -77,12 +77,14 @@ type Service struct {
 	floors  atomic.Pointer[checkpoint] // what a restart needs
 
 	// working is held while the ops of a batch are applied, timers are fired and
-	// a checkpoint is taken: each sees the others done or not begun.
+	// what a checkpoint says is noted: each sees the others done or not begun.
 	working sync.Mutex
 	queue   queue
 	changed bool       // since the last checkpoint: ops were applied, or timers fired
 	unsure  bool       // events or entries of timers may have been stored that still wait
 	durable checkpoint // the last one; it is on disk
+
+	storing sync.Mutex // held while a checkpoint is stored; taken before working
 
 	// reading guards how far the outbox was read.
 	reading sync.Mutex
