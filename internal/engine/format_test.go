@@ -41,6 +41,26 @@ func stored() map[string]any {
 				{To: "C1", Messages: []json.RawMessage{json.RawMessage(`{"type":"x"}`), json.RawMessage(`{}`)}},
 			},
 		},
+		"entry-timers": &Entry{
+			ID: "main/E1", Channel: "main", EventID: "E1", At: at, Steady: &Steady{Process: "P", Elapsed: 90 * time.Second},
+			Timers: []TimerOp{
+				{
+					Conversation: "U1", Key: "お茶", After: 3 * time.Minute, Every: time.Hour, Payload: "緑茶",
+					Source: json.RawMessage(`{"type":"user","userId":"U1"}`),
+				},
+				{Conversation: "U1", Key: "egg", At: at.Add(time.Hour), Messages: []json.RawMessage{json.RawMessage(`{"type":"text","text":"egg"}`)}},
+				{Conversation: "U1", Key: "rice", At: at, Cron: "0 7 * * *", Zone: "Asia/Tokyo"},
+				{Conversation: "U1", Key: "bath", Cancel: true},
+			},
+		},
+		"timer": &Timer{
+			TimerHead: TimerHead{Due: at.Add(time.Minute), Timed: true, Set: newPos(300, 7), Op: 2, Count: 1000},
+			TimerOp: TimerOp{
+				Conversation: "C1", Key: "お茶", After: time.Minute, Every: time.Minute, Payload: "緑茶",
+				Source: json.RawMessage(`{"type":"group","groupId":"C1","userId":"U1"}`),
+			},
+			Channel: "main", EventID: "E1", SetAt: at,
+		},
 		"tried":   &Tried{CallID: call, Way: "reply", At: at},
 		"settled": &Settled{CallID: call, Outcome: OutcomeSent, Last: true, Way: "push", RequestID: "r-1", At: at},
 		"refused": &Settled{CallID: call, Outcome: OutcomeRefused, At: at},
@@ -120,6 +140,10 @@ func readStored(name string, data []byte) (any, error) {
 		ev, err := ParseEvent(data)
 		ev.Accepted = ev.Accepted.UTC()
 		return &ev, err
+	case name == "timer":
+		timer, err := ParseTimer(data)
+		timer.Due = timer.Due.UTC()
+		return &timer, err
 	case name == "letter":
 		var letter Letter
 		err := json.Unmarshal(data, &letter)
@@ -265,6 +289,38 @@ func FuzzParseEvent(f *testing.F) {
 	})
 }
 
+func FuzzParseTimer(f *testing.F) {
+	for _, value := range stored() {
+		if timer, ok := value.(*Timer); ok {
+			data, _ := timer.AppendBinary(nil)
+			f.Add(data)
+		}
+	}
+	f.Add([]byte{})
+	f.Add(append(make([]byte, 18), "\x00\x00{}"...))
+	f.Add(append([]byte{1, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}, "\xff\x01\x01null"...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		timer, err := ParseTimer(data)
+		if err != nil {
+			return
+		}
+		if head, _, err := parseTimerHead(data); err != nil || head != timer.TimerHead {
+			t.Fatalf("its head: got %+v, %v, want %+v", head, err, timer.TimerHead)
+		}
+		again, err := timer.AppendBinary(nil)
+		if err != nil {
+			return // a time that cannot be written, such as that of the year 10000
+		}
+		back, err := ParseTimer(again)
+		if err != nil {
+			t.Fatalf("what was read cannot be written and read again: %v", err)
+		}
+		if back.ID() != timer.ID() || back.Key != timer.Key || !back.Due.Equal(timer.Due) || back.Payload != timer.Payload {
+			t.Fatalf("got %+v, want %+v", back, timer)
+		}
+	})
+}
+
 func FuzzParseOutbox(f *testing.F) {
 	for _, value := range stored() {
 		if value, ok := value.(encoding.BinaryAppender); ok {
@@ -283,8 +339,14 @@ func FuzzParseOutbox(f *testing.F) {
 			}
 			return
 		}
-		if _, entry := value.(*Entry); entry != IsEntry(data) {
+		e, entry := value.(*Entry)
+		if entry != IsEntry(data) {
 			t.Fatalf("IsEntry: got %v of %T", IsEntry(data), value)
+		}
+		if entry && len(e.Timers) > 0 {
+			if again, err := e.AppendBinary(nil); err == nil && !MayHaveTimers(again) {
+				t.Fatalf("timers are not found in %q", again)
+			}
 		}
 		again, err := value.(encoding.BinaryAppender).AppendBinary(nil)
 		if err != nil {

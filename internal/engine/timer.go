@@ -43,8 +43,9 @@ type Steady struct {
 // Timer is a timer that waits for its time.
 //
 // Stored form: a head of one version byte 1, one byte of flags, Due (ns since
-// 1970, 8 bytes) and the varints Set, Op and Count; then JSON of the rest up to
-// the end, in which fields may be added and none may change meaning.
+// 1970, 8 bytes), Count (8 bytes) and the varints Set and Op; then JSON of the rest
+// up to the end, in which fields may be added and none may change meaning. From
+// one time to the next it does not grow: a full store takes it again.
 type Timer struct {
 	TimerHead
 	TimerOp
@@ -83,9 +84,9 @@ func (t *Timer) AppendBinary(b []byte) ([]byte, error) {
 	}
 	b = append(b, timerVersion, flags)
 	b = binary.BigEndian.AppendUint64(b, uint64(t.Due.UnixNano()))
+	b = binary.BigEndian.AppendUint64(b, uint64(t.Count))
 	b = binary.AppendUvarint(b, uint64(t.Set))
 	b = binary.AppendUvarint(b, uint64(t.Op))
-	b = binary.AppendUvarint(b, uint64(t.Count))
 	data, err := json.Marshal(t)
 	if err != nil {
 		return b, errors.New("timer cannot be encoded") // the JSON error may quote a message
@@ -110,13 +111,14 @@ func ParseTimer(rec []byte) (Timer, error) {
 
 // parseTimerHead reads the head and returns what stands behind it.
 func parseTimerHead(rec []byte) (h TimerHead, rest []byte, err error) {
-	if len(rec) < 10 || rec[0] != timerVersion {
+	if len(rec) < 18 || rec[0] != timerVersion {
 		return h, nil, errTimer
 	}
 	h.Timed = rec[1]&flagTimed != 0
 	h.Due = time.Unix(0, int64(binary.BigEndian.Uint64(rec[2:])))
-	rest = rec[10:]
-	var numbers [3]uint64
+	h.Count = int(binary.BigEndian.Uint64(rec[10:]))
+	rest = rec[18:]
+	var numbers [2]uint64
 	for i := range numbers {
 		n, width := binary.Uvarint(rest)
 		if width <= 0 {
@@ -124,7 +126,7 @@ func parseTimerHead(rec []byte) (h TimerHead, rest []byte, err error) {
 		}
 		numbers[i], rest = n, rest[width:]
 	}
-	h.Set, h.Op, h.Count = Pos(numbers[0]), int(numbers[1]), int(numbers[2])
+	h.Set, h.Op = Pos(numbers[0]), int(numbers[1])
 	return h, rest, nil
 }
 

@@ -82,7 +82,7 @@ func (s *Service) fire(ctx context.Context) (n int, early bool, err error) {
 	}
 	s.queue.back(tooEarly)
 	s.report(ready, now)
-	return len(found), len(tooEarly) > 0, s.finish(ctx, ready)
+	return len(found), len(tooEarly) > 0, s.finish(ctx, ready, now)
 }
 
 // firing is a timer that is fired now.
@@ -159,10 +159,9 @@ func (s *Service) report(batch []firing, now reading) {
 }
 
 // finish removes timers that were fired, or puts them for their next time. Until
-// that is done no checkpoint may be taken, for it says that it is. The caller
-// holds working.
-func (s *Service) finish(ctx context.Context, batch []firing) error {
-	now := s.clock.read()
+// that is done no checkpoint may be taken, for it says that it is. now is when they
+// were found to be due. The caller holds working.
+func (s *Service) finish(ctx context.Context, batch []firing, now reading) error {
 	var over []uint64
 	var again []waiting
 	for _, f := range batch {
@@ -174,10 +173,11 @@ func (s *Service) finish(ctx context.Context, batch []firing) error {
 	}
 	s.changed = s.changed || len(batch) > 0
 	err := s.untilDone(ctx, "timers that were fired could not be removed", func(ctx context.Context) error {
-		if err := s.put(ctx, again); err != nil {
+		ctx = context.WithoutCancel(ctx) // a shutdown need not leave it to the next start
+		if err := s.eng.Timers.Delete(ctx, over...); err != nil {
 			return err
 		}
-		return s.eng.Timers.Delete(ctx, over...)
+		return s.put(ctx, again)
 	})
 	if err == nil {
 		s.unsure = false
@@ -185,7 +185,7 @@ func (s *Service) finish(ctx context.Context, batch []firing) error {
 	return err
 }
 
-// next returns the next time of a timer that comes again.
+// next returns the next time of a timer that comes again and was due at now.
 func (s *Service) next(f firing, now reading) (waiting, bool) {
 	if !f.Recurs() {
 		return waiting{}, false

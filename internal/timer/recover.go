@@ -8,9 +8,9 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 )
 
-// compactMin is how long the queue may get before it is looked through for timers
+// thinFrom is how long the queue may get before it is looked through for timers
 // that are gone.
-const compactMin = 100_000
+const thinFrom = 100_000
 
 // recover takes up what earlier processes left. It returns where to go on reading
 // the outbox.
@@ -41,11 +41,12 @@ func (s *Service) recall(ctx context.Context) (end engine.Pos, err error) {
 	if end, err = s.recallEntries(ctx, fired); err != nil {
 		return 0, err
 	}
-	left, err := s.load(ctx, fired)
+	now := s.clock.read()
+	left, err := s.load(ctx, fired, now)
 	if err != nil {
 		return 0, err
 	}
-	return end, s.finish(ctx, left)
+	return end, s.finish(ctx, left, now)
 }
 
 // recallEvents adds the IDs of the events behind the checkpoint that timers made.
@@ -84,8 +85,7 @@ func (s *Service) recallEntries(ctx context.Context, fired map[string]struct{}) 
 
 // load fills the queue with all timers but those that were fired, which it
 // returns.
-func (s *Service) load(ctx context.Context, fired map[string]struct{}) (left []firing, err error) {
-	now := s.clock.read()
+func (s *Service) load(ctx context.Context, fired map[string]struct{}, now reading) (left []firing, err error) {
 	s.queue = queue{}
 	var gone []uint64
 	err = s.eng.Timers.Heads(ctx, func(h engine.TimerHead) {
@@ -121,7 +121,7 @@ func itemOf(h engine.TimerHead, now reading) item {
 func (s *Service) thinOut(ctx context.Context) error {
 	s.working.Lock()
 	n := s.queue.len()
-	if n <= compactMin || int64(n) <= 2*s.pending.Load() {
+	if n <= s.thinFrom || int64(n) <= 2*s.pending.Load() {
 		s.working.Unlock()
 		return nil
 	}

@@ -84,6 +84,8 @@ type Service struct {
 	unsure  bool       // events or entries of timers may have been stored that still wait
 	durable checkpoint // the last one; it is on disk
 
+	thinFrom int // how long the queue may get before thinOut looks at it
+
 	storing sync.Mutex // held while a checkpoint is stored; taken before working
 
 	// reading guards how far the outbox was read.
@@ -99,6 +101,7 @@ func New(cfg Config) *Service {
 		cfg: cfg, eng: cfg.Engine, lg: cfg.Logger,
 		clock: newClock(cfg.Now), process: rand.Text(),
 		ready: make(chan struct{}), wake: make(chan struct{}, 1), moved: make(chan struct{}),
+		thinFrom: thinFrom,
 	}
 	s.floors.Store(&checkpoint{})
 	cfg.Metrics.observe(s)
