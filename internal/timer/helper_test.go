@@ -21,6 +21,7 @@ const patience = 20 * time.Second
 // house is a store, and a wall clock that can be set.
 type house struct {
 	t       testing.TB
+	dir     string
 	eng     *engine.Engine
 	shift   atomic.Int64 // of the wall clock, in ns
 	entries int
@@ -28,18 +29,25 @@ type house struct {
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	eng, err := engine.Open(t.Context(), engine.Config{
-		Dir: t.TempDir(), InboxMaxBytes: 64 << 20, OutboxMaxBytes: 64 << 20, TimersMaxBytes: 64 << 20, AppendLimit: 10 * time.Second,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := &house{t: t, dir: t.TempDir()}
+	h.open()
 	t.Cleanup(func() {
-		if err := eng.Close(); err != nil {
+		if err := h.eng.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &house{t: t, eng: eng}
+	return h
+}
+
+func (h *house) open() {
+	h.t.Helper()
+	eng, err := engine.Open(h.t.Context(), engine.Config{
+		Dir: h.dir, InboxMaxBytes: 64 << 20, OutboxMaxBytes: 64 << 20, TimersMaxBytes: 64 << 20, AppendLimit: 10 * time.Second,
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.eng = eng
 }
 
 func (h *house) now() time.Time { return time.Now().Add(time.Duration(h.shift.Load())) }
