@@ -31,6 +31,7 @@ type childConfig struct {
 	Seed                     uint64        // of the bot's world
 	ButtonAfter              time.Duration // of slow answers; 0 for none
 	Hangs                    bool          // its bot answers nothing
+	Timers                   bool          // its bot sets timers
 }
 
 func TestMain(m *testing.M) {
@@ -60,6 +61,9 @@ func runChild(env string) error {
 	bot, slowAnswer := newWorld(child.Seed).handler(), ""
 	if child.Hangs {
 		bot = frontdesk.HandlerFunc(hang)
+	}
+	if child.Timers {
+		bot = timerBot()
 	}
 	if child.ButtonAfter > 0 {
 		slowAnswer = "button"

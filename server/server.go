@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -143,7 +145,8 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 		Finished: s.campaigns.Finished,
 	})
 	s.timers = timer.New(timer.Config{
-		Engine: s.eng, Metrics: timer.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.passed,
+		Engine: s.eng, Channels: slices.Sorted(maps.Keys(clients)),
+		Metrics: timer.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.passed,
 	})
 	s.disp, err = dispatch.New(dispatch.Config{
 		Engine: s.eng, Handler: handlers, Note: s.dir.Note, Profile: s.dir.Profile,

@@ -2,9 +2,11 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +17,8 @@ import (
 )
 
 // timerBot sets timers as it is told: "after 2s tea", "send 2s tea", "cancel
-// tea" and "list".
+// tea", "list", and "many 100 2s 5s" for a hundred, the first one in two seconds
+// and the last one in seven.
 func timerBot() *frontdesk.Mux {
 	mux := frontdesk.NewMux()
 	mux.Text(`^(after|send) (\S+) (\S+)$`, func(_ context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
@@ -45,6 +48,15 @@ func timerBot() *frontdesk.Mux {
 		}
 		return d.Send(frontdesk.Text("waiting: " + strings.Join(keys, " ")))
 	})
+	mux.Text(`^many (\d+) (\S+) (\S+)$`, func(_ context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+		n, err := strconv.Atoi(ev.Match[1])
+		first, err1 := time.ParseDuration(ev.Match[2])
+		spread, err2 := time.ParseDuration(ev.Match[3])
+		for i := range n {
+			err = errors.Join(err, d.SetTimer(oneOfMany(i, first+spread*time.Duration(i)/time.Duration(n))))
+		}
+		return errors.Join(err, err1, err2)
+	})
 	mux.Timer("", func(_ context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
 		if early := time.Until(ev.Timer.Due); early > 0 {
 			return d.Send(frontdesk.Text(fmt.Sprintf("%v early", early)))
@@ -52,6 +64,18 @@ func timerBot() *frontdesk.Mux {
 		return d.Send(frontdesk.Text("fired " + ev.Timer.Key + ": " + ev.Timer.Payload))
 	})
 	return mux
+}
+
+// oneOfMany is one of many timers, of every kind.
+func oneOfMany(i int, in time.Duration) frontdesk.Timer {
+	t := frontdesk.Timer{Key: strconv.Itoa(i), After: in}
+	switch i % 3 {
+	case 0:
+		t.Send = []frontdesk.Message{frontdesk.Text("fired " + t.Key + ": ")}
+	case 1:
+		t.After, t.At = 0, time.Now().Add(in)
+	}
+	return t
 }
 
 // timerHouse is a server with a bot, and the simulator.
@@ -102,5 +126,35 @@ func TestTimers(t *testing.T) {
 		if got := fromBot(t, sim, hana.UserID, i+1).Text(); got != want {
 			t.Errorf("message %d: got %q, want %q", i+1, got, want)
 		}
+	}
+}
+
+// In a group the timer belongs to the group: its message goes there, with the
+// profile of whoever set it at hand.
+func TestTimerInGroup(t *testing.T) {
+	t.Parallel()
+	bot := frontdesk.NewMux()
+	bot.Text(`^tea$`, func(_ context.Context, d frontdesk.Desk, _ *frontdesk.Event) error {
+		return d.SetTimer(frontdesk.Timer{Key: "tea", After: time.Second})
+	})
+	bot.Timer("", func(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+		who, err := d.Profile(ctx, ev.Source.UserID)
+		return errors.Join(err, d.Send(frontdesk.Text(who.DisplayName+", your "+ev.Match[0]+ev.Timer.Key)))
+	})
+	sim := timerHouse(t, bot)
+	hana, err := sim.AddUser(linesim.NewUser{DisplayName: "Hana"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, err := sim.AddGroup(linesim.NewGroup{Members: []string{hana.UserID}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sim.SendMessage(hana.UserID, linesim.UserMessage{Type: "text", Text: "tea", GroupID: group.GroupID}); err != nil {
+		t.Fatal(err)
+	}
+	m := fromBot(t, sim, hana.UserID, 1)
+	if m.Text() != "Hana, your tea" || m.GroupID != group.GroupID || m.Via != linesim.ViaPush {
+		t.Errorf("got %q in %q by %s", m.Text(), m.GroupID, m.Via)
 	}
 }

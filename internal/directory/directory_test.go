@@ -262,6 +262,22 @@ func TestUnfollowErasesTheProfile(t *testing.T) {
 
 // The profile is on its way from LINE when the user blocks the bot: it must not
 // be kept, and the user is no friend again.
+// That a timer is due says nothing of its user: one who has blocked the bot, or was
+// forgotten, stays so.
+func TestTimersAreNotNoted(t *testing.T) {
+	w := newTown(t, time.Hour)
+	ev := &frontdesk.Event{
+		Type: frontdesk.TypeTimer, Channel: "main", Conversation: "U1", Timestamp: time.Now(),
+		Source: frontdesk.Source{Type: "user", UserID: "U1"},
+	}
+	if err := w.d.Note(t.Context(), ev); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := w.d.User(t.Context(), "main", "U1"); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("got %+v, %v", u, err)
+	}
+}
+
 func TestUnfollowWhileAProfileIsFetched(t *testing.T) {
 	w := newTown(t, time.Hour)
 	u := w.person("ja", false)

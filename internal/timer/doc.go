@@ -11,7 +11,8 @@
 // When a timer is due it is read from the store; one that is gone was replaced
 // or cancelled. It becomes an event in the inbox, which goes to the handler in the
 // order of its conversation, or, if it sends, an entry in the outbox. Then it is
-// removed, or put again for its next time. What was stored before the timer was
+// removed, or put again for its next time. Timers of a channel that is not
+// configured stay in the store and do not fire until it is. What was stored before the timer was
 // due, such as that it is cancelled, is done first.
 //
 // # Once

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/line-frontdesk/frontdesk"
@@ -91,7 +92,7 @@ type firing struct {
 	due
 }
 
-// read reads those of the timers that still exist. It parts from them those that
+// read reads those of the timers that still exist and have a channel. It parts from them those that
 // are too early: a crash would set them again, because no checkpoint tells that
 // their entries are applied.
 func (s *Service) read(ctx context.Context, found []due) (ready []firing, early []due, err error) {
@@ -107,13 +108,24 @@ func (s *Service) read(ctx context.Context, found []due) (ready []firing, early 
 		return nil, nil, err
 	}
 	for _, t := range timers {
-		if t.Set < s.durable.Outbox {
+		switch {
+		case !slices.Contains(s.cfg.Channels, t.Channel):
+			s.hold(t.Channel)
+		case t.Set < s.durable.Outbox:
 			ready = append(ready, firing{t, bySeq[t.Seq]})
-		} else {
+		default:
 			early = append(early, bySeq[t.Seq])
 		}
 	}
 	return ready, early, nil
+}
+
+// hold tells once that timers of a channel do not fire: the store keeps them.
+func (s *Service) hold(channel string) {
+	if !s.held[channel] {
+		s.lg.Warn("timers of a channel that is not in the configuration are kept until it is; 'frontdesk timer list' shows them", "channel", channel)
+		s.held[channel] = true
+	}
 }
 
 // send stores what timers do: an event in the inbox, or an entry in the outbox.

@@ -272,3 +272,29 @@ func TestUnreadable(t *testing.T) {
 		t.Errorf("a timer whose next time cannot be told stays: %q", left)
 	}
 }
+
+// Timers of a channel that is no longer configured stay, and fire when it is back.
+func TestFormerChannel(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s := h.service()
+	h.store(s, soon(s, "kept", 0), engine.TimerOp{Key: "again", At: h.now(), Every: time.Second})
+	s.cfg.Channels = []string{"other"}
+	stop := h.run(s)
+	e := &engine.Entry{ID: "other/E", Channel: "other", Timers: []engine.TimerOp{{Conversation: "U1", Key: "fires", At: h.now()}}}
+	s.Stamp(e)
+	if _, _, err := h.eng.Outbox.Append(e); err != nil {
+		t.Fatal(err)
+	}
+	if got := keys(t, h.events(1)); got[0] != "fires" {
+		t.Errorf("got %q", got)
+	}
+	stop()
+	if got, want := h.waiting(), []string{"kept 0", "again 0"}; !slices.Equal(got, want) {
+		t.Errorf("waiting: %q, want %q", got, want)
+	}
+	h.run(h.service())
+	if got, want := keys(t, h.events(3))[1:], []string{"kept", "again"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

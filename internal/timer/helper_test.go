@@ -56,7 +56,7 @@ func (h *house) now() time.Time { return time.Now().Add(time.Duration(h.shift.Lo
 func (h *house) setClock(by time.Duration) { h.shift.Add(int64(by)) }
 
 func (h *house) service() *Service {
-	return New(Config{Engine: h.eng, Logger: slog.New(slog.NewTextHandler(testWriter{h.t}, nil)), Now: h.now})
+	return New(Config{Engine: h.eng, Channels: []string{"main"}, Logger: slog.New(slog.NewTextHandler(testWriter{h.t}, nil)), Now: h.now})
 }
 
 // testWriter logs what a service logs.

@@ -32,6 +32,9 @@ const (
 // Config is what a Service needs. Fields without a default are required.
 type Config struct {
 	Engine *engine.Engine
+	// Channels are those of the configuration. Timers of others are kept and do
+	// not fire, until a server runs that has their channel.
+	Channels []string
 
 	Metrics *Metrics
 	Logger  *slog.Logger
@@ -80,9 +83,10 @@ type Service struct {
 	// what a checkpoint says is noted: each sees the others done or not begun.
 	working sync.Mutex
 	queue   queue
-	changed bool       // since the last checkpoint: ops were applied, or timers fired
-	unsure  bool       // events or entries of timers may have been stored that still wait
-	durable checkpoint // the last one; it is on disk
+	changed bool            // since the last checkpoint: ops were applied, or timers fired
+	unsure  bool            // events or entries of timers may have been stored that still wait
+	durable checkpoint      // the last one; it is on disk
+	held    map[string]bool // channels that timers were held of
 
 	thinFrom int // how long the queue may get before thinOut looks at it
 
@@ -101,7 +105,7 @@ func New(cfg Config) *Service {
 		cfg: cfg, eng: cfg.Engine, lg: cfg.Logger,
 		clock: newClock(cfg.Now), process: rand.Text(),
 		ready: make(chan struct{}), wake: make(chan struct{}, 1), moved: make(chan struct{}),
-		thinFrom: thinFrom,
+		held: map[string]bool{}, thinFrom: thinFrom,
 	}
 	s.floors.Store(&checkpoint{})
 	cfg.Metrics.observe(s)
@@ -128,6 +132,9 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	return err
 }
+
+// Ready is closed when Run has read what earlier processes left.
+func (s *Service) Ready() <-chan struct{} { return s.ready }
 
 // readTo notes that all ops before a place are applied.
 func (s *Service) readTo(pos engine.Pos) {
