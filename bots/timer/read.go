@@ -102,7 +102,7 @@ func readCommand(text string) (Request, bool) {
 		req.All = true
 		return req, true
 	}
-	req.Label = clip(s.original())
+	req.Label = clip(s.original(), MaxLabel)
 	if number, err := strconv.ParseUint(s.rest, 10, 31); err == nil {
 		req.Number = int(number)
 	}
@@ -173,14 +173,17 @@ func (s *scanner) label(bare bool) (label string, ok bool) {
 		return "", false
 	}
 	s.take(between)
-	return clip(s.original()), true
+	return clip(s.original(), MaxLabel), true
 }
 
-// clip makes one line of a label, and cuts it.
-func clip(label string) string {
+// clip makes one line of a label, and cuts it to a number of characters.
+func clip(label string, most int) string {
 	label = strings.Join(strings.Fields(label), " ")
-	if runes := []rune(label); len(runes) > MaxLabel {
-		return string(runes[:MaxLabel-1]) + "…"
+	if runes := []rune(label); len(runes) > most {
+		return string(runes[:most-1]) + "…"
 	}
 	return label
 }
+
+// fold makes the same text of all ways to write it.
+func fold(text string) string { return newScanner(text).rest }

@@ -7,6 +7,7 @@ import (
 	"github.com/line-frontdesk/frontdesk"
 	"github.com/line-frontdesk/frontdesk/bots/parrot"
 	"github.com/line-frontdesk/frontdesk/bots/scramble"
+	"github.com/line-frontdesk/frontdesk/bots/timer"
 )
 
 // builtinBot is a bot that the command line knows by its name.
@@ -17,7 +18,7 @@ type builtinBot struct {
 
 // builtinBots lists the bots in the order that people read them in.
 func builtinBots() []builtinBot {
-	return []builtinBot{{"parrot", parrot.New}, {"scramble", scramble.New}}
+	return []builtinBot{{"parrot", parrot.New}, {"timer", timer.New}, {"scramble", scramble.New}}
 }
 
 // botNames lists the names of the built-in bots.
