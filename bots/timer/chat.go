@@ -51,7 +51,7 @@ func (c chat) set(ctx context.Context, key string, req Request) error {
 		wait = coarse(req.At.Sub(c.now))
 	}
 	e := entry{note: n, key: key, due: req.At}
-	text := n.titled(c.in(promised, c.clock(req.At), span(wait, c.language)))
+	text := n.titled(c.in(promised, c.clock(req.At), span(wait, c.language), req.At.Format("MST")))
 	return c.send(text, c.cancelButton(c.in(cancelIt), e), c.textButton(listIt))
 }
 

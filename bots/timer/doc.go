@@ -1,7 +1,7 @@
 // Package timer is the bot that tells its users when the time has come, and an
 // example of the root package with timers, buttons and groups.
 //
-//	180 tea            →  ⏰ tea / Set for 12:03:00, in 3 minutes.
+//	180 tea            →  ⏰ tea / Set for 12:03:00 JST, in 3 minutes.
 //	                      (three minutes later)  ⏰ tea / It has been 3 minutes.
 //	18:30 会議         →  ⏰ 会議 / 18:30にお知らせします（6時間後）。
 //	list, 一覧         →  the timers that wait, with buttons to cancel them

@@ -35,6 +35,15 @@ func TestListOfOne(t *testing.T) {
 	})
 }
 
+// A timer that is due waits for its notice no longer than the conversation does.
+func TestListOfWhatIsDue(t *testing.T) {
+	sit(t, func(t table) {
+		t.write(john, "9:01 tea")
+		time.Sleep(time.Minute + 1500*time.Millisecond)
+		t.expect("list", strings.SplitN(t.write(john, "list"), "\n", 3)[1], "1. tea (09:01), in 0 seconds")
+	})
+}
+
 func TestCancelByText(t *testing.T) {
 	const (
 		which = "Which timer shall I cancel?\n"
@@ -108,7 +117,7 @@ func TestCancelByButton(t *testing.T) {
 func TestFull(t *testing.T) {
 	sit(t, func(t table) {
 		t.fill(timer.MaxTimers - 1)
-		t.expect("the last one", t.write(john, "1h"), "⏰ Set for 10:00, in 1 hour.")
+		t.expect("the last one", t.write(john, "1h"), "⏰ Set for 10:00 JST, in 1 hour.")
 		t.expect("one more", t.write(john, "1h"), "A chat can have up to 100 timers. Send “list” to cancel some.")
 		t.expect("one more, in Japanese", t.write(hanako, "1時間"), "このトークのタイマーは100件までです。「一覧」から不要なものを取り消してください。")
 		if n := len(t.desk.SetTimers()); n != timer.MaxTimers {
@@ -143,7 +152,7 @@ func TestGroups(t *testing.T) {
 		return desktest.Event(`{"type":"message","replyToken":"r","source":{"type":"group","groupId":"` + group + `","userId":"` + john + `"},
 			"message":{"id":"1","type":"text","text":"` + text + `","mention":{"mentionees":[` + mentionees + `]}}}`)
 	}
-	const set = "⏰ tea\nSet for 09:03, in 3 minutes."
+	const set = "⏰ tea\nSet for 09:03 JST, in 3 minutes."
 	for _, tc := range []struct {
 		name  string
 		event *frontdesk.Event
@@ -156,7 +165,7 @@ func TestGroups(t *testing.T) {
 		{"behind characters of two units", mention("@🍵🍵 180 tea", `{"index":0,"length":5,"type":"user","isSelf":true}`), set},
 		{"twice", mention("@T 180 @T tea", `{"index":7,"length":2,"type":"user","isSelf":true},{"index":0,"length":2,"type":"user","isSelf":true}`), set},
 		{"with another member", mention("@T 180 @John", `{"index":0,"length":2,"type":"user","isSelf":true},{"index":7,"length":5,"type":"user","userId":"`+john+`"}`),
-			"⏰ @John\nSet for 09:03, in 3 minutes."},
+			"⏰ @John\nSet for 09:03 JST, in 3 minutes."},
 		{"another member only", mention("@John 180 tea", `{"index":0,"length":5,"type":"user","userId":"`+john+`","isSelf":false}`), ""},
 		{"all", mention("@All 180 tea", `{"index":0,"length":4,"type":"all"}`), ""},
 		{"a place that is none", mention("180 tea", `{"index":-5,"length":3,"type":"user","isSelf":true},{"index":99,"length":2147483647,"type":"user","isSelf":true}`), set},
@@ -168,7 +177,7 @@ func TestGroups(t *testing.T) {
 			"No timers are waiting. To set one, send, for example, “3 min tea”."},
 		{"coming into the group", desktest.JoinEvent(group),
 			"はじめまして、タイマーです！私をメンションして「3分 紅茶」や「18:30 電話」と送ると、時間になったらお知らせします。「一覧」と「取消」も使えます。\n\n" +
-				"Hello, I am a timer! Mention me with “3 min tea” or “18:30 call mum”, and I tell you when the time has come. I also know “list” and “cancel”."},
+				"Hello, I am a timer! Mention me with “3 min tea” or “18:30 call mum”, and I will tell you when the time comes. I also know “list” and “cancel”."},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			sit(t, func(t table) { t.expect("answer", t.handle(tc.event), tc.want) })
@@ -182,6 +191,25 @@ func TestMentionAlone(t *testing.T) {
 		ev := desktest.MessageEvent(john, map[string]any{"type": "text", "text": "@Timer 180 tea", "mention": map[string]any{
 			"mentionees": []map[string]any{{"index": 0, "length": 6, "type": "user", "isSelf": true}},
 		}})
-		t.expect("answer", t.handle(ev), "⏰ tea\nSet for 09:03, in 3 minutes.")
+		t.expect("answer", t.handle(ev), "⏰ tea\nSet for 09:03 JST, in 3 minutes.")
+	})
+}
+
+// FuzzGroupText looks for panics and for messages that LINE would refuse.
+func FuzzGroupText(f *testing.F) {
+	f.Add("@Timer 180 tea", 0, 6)
+	f.Add("@🍵 3分 カップ麺", 0, 2)
+	f.Add("180", -1, 1<<31)
+	f.Fuzz(func(t *testing.T, text string, index, length int) {
+		ev := desktest.GroupTextEvent(group, john, text)
+		ev.Message.Mention = &frontdesk.Mention{Mentionees: []frontdesk.Mentionee{{Index: index, Length: length, IsSelf: true}}}
+		desk := desktest.New()
+		if err := timer.New().Handle(t.Context(), desk, ev); err != nil {
+			t.Fatal(err)
+		}
+		sent := desk.Texts("")
+		if len(sent) != 1 || sent[0] == "" || !utf8.ValidString(sent[0]) || len(utf16.Encode([]rune(sent[0]))) > frontdesk.MaxText {
+			t.Errorf("got %q", sent)
+		}
 	})
 }

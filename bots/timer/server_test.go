@@ -120,9 +120,9 @@ func TestConversation(t *testing.T) {
 	sim := newSimulator(t)
 	for _, tc := range []struct{ name, language, welcome, set, promise, help, list, listed, cancelled, short, soon, notice, empty string }{
 		{
-			"English", "en", "reply: Thanks for adding me!\n" + examplesEn, "180 tea", "reply: ⏰ tea\nSet for TIME, in 3 minutes.", "reply: " + examplesEn,
+			"English", "en", "reply: Thanks for adding me!\n" + examplesEn, "180 tea", "reply: ⏰ tea\nSet for TIME JST, in 3 minutes.", "reply: " + examplesEn,
 			"list", "reply: Timers:\n1. tea (TIME), in LEFT\n\nTo cancel one, tap it below or send, for example, “cancel 1”.", "reply: Cancelled: tea (TIME)",
-			"1 egg", "reply: ⏰ egg\nSet for TIME, in 1 second.", "push: ⏰ egg\nIt has been 1 second.",
+			"1 egg", "reply: ⏰ egg\nSet for TIME JST, in 1 second.", "push: ⏰ egg\nIt has been 1 second.",
 			"reply: No timers are waiting. To set one, send, for example, “3 min tea”.",
 		},
 		{

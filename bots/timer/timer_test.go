@@ -142,39 +142,39 @@ func TestTimers(t *testing.T) {
 		promise, notice  string
 	}{
 		{"seconds", john, "180", 3 * time.Minute,
-			"⏰ Set for 09:03, in 3 minutes.", "⏰ It has been 3 minutes."},
+			"⏰ Set for 09:03 JST, in 3 minutes.", "⏰ It has been 3 minutes."},
 		{"with a label", john, "180 tea", 3 * time.Minute,
-			"⏰ tea\nSet for 09:03, in 3 minutes.", "⏰ tea\nIt has been 3 minutes."},
+			"⏰ tea\nSet for 09:03 JST, in 3 minutes.", "⏰ tea\nIt has been 3 minutes."},
 		{"seconds of a Japanese user", hanako, "180", 3 * time.Minute,
 			"⏰ 09:03にお知らせします（3分後）。", "⏰ 3分たちました。"},
 		{"seconds of a user without a profile", nobody, "1", time.Second,
-			"⏰ Set for 09:00:01, in 1 second.", "⏰ It has been 1 second."},
+			"⏰ Set for 09:00:01 JST, in 1 second.", "⏰ It has been 1 second."},
 		{"the text's language wins", john, "1時間30分 会議", 90 * time.Minute,
 			"⏰ 会議\n10:30にお知らせします（1時間30分後）。", "⏰ 会議\n1時間30分たちました。"},
 		{"also against Japanese", hanako, "1h1s egg", time.Hour + time.Second,
-			"⏰ egg\nSet for 10:00:01, in 1 hour 1 second.", "⏰ egg\nIt has been 1 hour 1 second."},
+			"⏰ egg\nSet for 10:00:01 JST, in 1 hour 1 second.", "⏰ egg\nIt has been 1 hour 1 second."},
 		{"a fraction", john, "1.5", 1500 * time.Millisecond,
-			"⏰ Set for 09:00:01, in 1.5 seconds.", "⏰ It has been 1.5 seconds."},
+			"⏰ Set for 09:00:01 JST, in 1.5 seconds.", "⏰ It has been 1.5 seconds."},
 		{"a time of day", john, "18:30 dinner", 9*time.Hour + 30*time.Minute,
-			"⏰ dinner\nSet for 18:30, in 9 hours 30 minutes.", "⏰ dinner\nIt is 18:30. You asked 9 hours 30 minutes ago."},
+			"⏰ dinner\nSet for 18:30 JST, in 9 hours 30 minutes.", "⏰ dinner\nIt is 18:30. You asked 9 hours 30 minutes ago."},
 		{"a time of day in Japanese", hanako, "18:30 電話", 9*time.Hour + 30*time.Minute,
 			"⏰ 電話\n18:30にお知らせします（9時間30分後）。", "⏰ 電話\n18:30になりました。（9時間30分前にセット）"},
 		{"tomorrow", john, "tomorrow 7:00", 22 * time.Hour,
-			"⏰ Set for tomorrow 07:00, in 22 hours.", "⏰ It is 07:00. You asked 22 hours ago."},
+			"⏰ Set for tomorrow 07:00 JST, in 22 hours.", "⏰ It is 07:00. You asked 22 hours ago."},
 		{"tomorrow in Japanese", hanako, "明日 7:00", 22 * time.Hour,
 			"⏰ 明日 07:00にお知らせします（22時間後）。", "⏰ 07:00になりました。（22時間前にセット）"},
-		{"this year", john, "12/24 18:00 at home", 358*24*time.Hour + 9*time.Hour,
-			"⏰ at home\nSet for 24 Dec 18:00, in 358 days 9 hours.", "⏰ at home\nIt is 18:00. You asked 358 days 9 hours ago."},
+		{"this year", john, "12/24 18:20 at home", 358*24*time.Hour + 9*time.Hour + 20*time.Minute,
+			"⏰ at home\nSet for 24 Dec 18:20 JST, in 358 days 9 hours.", "⏰ at home\nIt is 18:20. You asked 358 days 9 hours ago."},
 		{"next year", hanako, "366日間", timer.MaxWait,
 			"⏰ 2001年1月1日 09:00にお知らせします（366日後）。", "⏰ 366日たちました。"},
 		{"next year in English", john, "366 days", timer.MaxWait,
-			"⏰ Set for 1 Jan 2001 09:00, in 366 days.", "⏰ It has been 366 days."},
+			"⏰ Set for 1 Jan 2001 09:00 JST, in 366 days.", "⏰ It has been 366 days."},
 		{"a time that is very near", john, "9:00:01 x", time.Second,
-			"⏰ x\nSet for 09:00:01, in 1 second.", "⏰ x\nIt is 09:00:01. You asked 1 second ago."},
+			"⏰ x\nSet for 09:00:01 JST, in 1 second.", "⏰ x\nIt is 09:00:01. You asked 1 second ago."},
 		{"percent signs", john, "180 100%s %d", 3 * time.Minute,
-			"⏰ 100%s %d\nSet for 09:03, in 3 minutes.", "⏰ 100%s %d\nIt has been 3 minutes."},
+			"⏰ 100%s %d\nSet for 09:03 JST, in 3 minutes.", "⏰ 100%s %d\nIt has been 3 minutes."},
 		{"a long label", john, "1 " + strings.Repeat("🍵", 5000), time.Second,
-			"⏰ " + strings.Repeat("🍵", 99) + "…\nSet for 09:00:01, in 1 second.", "⏰ " + strings.Repeat("🍵", 99) + "…\nIt has been 1 second."},
+			"⏰ " + strings.Repeat("🍵", 99) + "…\nSet for 09:00:01 JST, in 1 second.", "⏰ " + strings.Repeat("🍵", 99) + "…\nIt has been 1 second."},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			sit(t, func(t table) {
@@ -190,15 +190,18 @@ func TestTimers(t *testing.T) {
 	}
 }
 
-// A wait is measured, a time of day is one of the clock.
+// A wait is measured, a time of day is one of the clock. The payload has the form
+// that TestNotices reads.
 func TestClocks(t *testing.T) {
 	sit(t, func(t table) {
-		t.write(john, "3 min")
+		t.write(john, "3 min tea")
 		t.write(john, "18:30")
 		set := t.desk.SetTimers()
 		if set[0].After != 3*time.Minute || !set[0].At.IsZero() || set[1].After != 0 || set[1].At.IsZero() {
 			t.Errorf("set %+v", set)
 		}
+		t.expect("payload", set[0].Payload, `{"label":"tea","language":"en","asked":"2000-01-01T00:00:00Z","wait":180000000000}`)
+		t.expect("payload", set[1].Payload, `{"language":"en","asked":"2000-01-01T00:00:00Z"}`)
 	})
 }
 
@@ -214,7 +217,7 @@ func TestNotices(t *testing.T) {
 		{"late", `{"label":"tea","language":"en",` + asked + `,"wait":1000}`, time.Hour, "⏰ tea\nThis was for 09:00. Sorry that it comes late."},
 		{"late in Japanese", `{"language":"ja",` + asked + `}`, 24 * time.Hour, "⏰ 1月1日 09:00の予定でした。お知らせが遅れてすみません。"},
 		{"of another bot", "tea", 0, "⏰ 09:00になりました。"},
-		{"of another bot that writes JSON", `{"label":1}`, 0, "⏰ 09:00になりました。"},
+		{"of another bot that writes JSON", `{"label":"tea","wait":"long"}`, 0, "⏰ 09:00になりました。"},
 		{"without a payload", "", 0, "⏰ 09:00になりました。"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -230,8 +233,8 @@ func TestNotices(t *testing.T) {
 const (
 	examplesJa = "時間になったらお知らせします。たとえば、こう送ってください。\n\n180（180秒）\n3分 紅茶\n1時間30分 会議\n18:30 電話\n明日 7:00 ゴミ出し\n\n" +
 		"「一覧」でタイマーを確認、「取消」で取り消しできます。"
-	examplesEn = "I tell you when the time has come. Send me, for example:\n\n180 (seconds)\n3 min tea\n1h30m meeting\n18:30 call mum\ntomorrow 7:00 run\n\n" +
-		"“list” shows your timers, “cancel” cancels them."
+	examplesEn = "I will tell you when the time comes. Send me, for example:\n\n180 (seconds)\n3 min tea\n1h30m meeting\n18:30 call mum\ntomorrow 7:00 run\n\n" +
+		"“list” shows your timers, and “cancel” cancels them."
 )
 
 // The bot has an answer to everything.
@@ -343,10 +346,32 @@ func TestForget(t *testing.T) {
 func TestIn(t *testing.T) {
 	sit(t, func(t table) {
 		t.bot = timer.In(time.FixedZone("EST", -5*60*60)) // 19:00 on 31 December
-		t.expect("answer", t.write(john, "20:00"), "⏰ Set for 20:00, in 1 hour.")
-		t.expect("answer", t.write(john, "3 hours"), "⏰ Set for 22:00, in 3 hours.")
-		t.expect("answer", t.write(john, "18:00"), "⏰ Set for tomorrow 18:00, in 23 hours.")
+		t.expect("answer", t.write(john, "20:00"), "⏰ Set for 20:00 EST, in 1 hour.")
+		t.expect("answer", t.write(john, "3 hours"), "⏰ Set for 22:00 EST, in 3 hours.")
+		t.expect("answer", t.write(john, "18:00"), "⏰ Set for tomorrow 18:00 EST, in 23 hours.")
 	})
+}
+
+// slow is a desk whose store takes its time.
+type slow struct{ *desktest.Desk }
+
+func (d slow) Timers(ctx context.Context) ([]frontdesk.PendingTimer, error) {
+	time.Sleep(900 * time.Millisecond)
+	return d.Desk.Timers(ctx)
+}
+
+// A time that is near when the user asks may be too near a moment later.
+func TestNearTimes(t *testing.T) {
+	for text, after := range map[string]time.Duration{"9:00:01": time.Second, "9:00:02": 1100 * time.Millisecond, "9:00:03": 2100 * time.Millisecond} {
+		sit(t, func(t table) {
+			if err := t.bot.Handle(t.Context(), slow{t.desk}, desktest.TextEvent(john, text)); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			if got := t.desk.SetTimers()[0].First(time.Now()); !got.Equal(time.Now().Add(after)) {
+				t.Errorf("%s: rings in %v, want %v", text, time.Until(got), after)
+			}
+		})
+	}
 }
 
 // broken is a desk on which one thing fails.

@@ -19,15 +19,15 @@ var (
 	examples      = phrase{
 		"時間になったらお知らせします。たとえば、こう送ってください。\n\n" +
 			"180（180秒）\n3分 紅茶\n1時間30分 会議\n18:30 電話\n明日 7:00 ゴミ出し\n\n「一覧」でタイマーを確認、「取消」で取り消しできます。",
-		"I tell you when the time has come. Send me, for example:\n\n" +
-			"180 (seconds)\n3 min tea\n1h30m meeting\n18:30 call mum\ntomorrow 7:00 run\n\n“list” shows your timers, “cancel” cancels them.",
+		"I will tell you when the time comes. Send me, for example:\n\n" +
+			"180 (seconds)\n3 min tea\n1h30m meeting\n18:30 call mum\ntomorrow 7:00 run\n\n“list” shows your timers, and “cancel” cancels them.",
 	}
 	toGroup = phrase{
 		"はじめまして、タイマーです！私をメンションして「3分 紅茶」や「18:30 電話」と送ると、時間になったらお知らせします。「一覧」と「取消」も使えます。",
-		"Hello, I am a timer! Mention me with “3 min tea” or “18:30 call mum”, and I tell you when the time has come. I also know “list” and “cancel”.",
+		"Hello, I am a timer! Mention me with “3 min tea” or “18:30 call mum”, and I will tell you when the time comes. I also know “list” and “cancel”.",
 	}
 
-	promised = phrase{"%sにお知らせします（%s後）。", "Set for %s, in %s."}
+	promised = phrase{"%[1]sにお知らせします（%[2]s後）。", "Set for %[1]s %[3]s, in %[2]s."} // abroad it is worth a word by which clock
 	passed   = phrase{"%sたちました。", "It has been %s."}
 	reached  = phrase{"%sになりました。", "It is %s."}
 	asked    = phrase{"（%s前にセット）", " You asked %s ago."}
