@@ -73,7 +73,7 @@ func (c chat) choose(headline phrase, entries []entry, others ...messaging_api.Q
 	}
 	texts[0] = c.in(headline) + "\n" + texts[0]
 	last := len(texts) - 1
-	texts[last] += "\n" + c.in(howToCancel, entries[0].number)
+	texts[last] += "\n\n" + c.in(howToCancel, entries[0].number)
 
 	var buttons []messaging_api.QuickReplyItem
 	for _, e := range entries[:min(len(entries), maxButtons-len(others))] {

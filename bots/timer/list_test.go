@@ -35,7 +35,7 @@ func TestListOfOne(t *testing.T) {
 	})
 }
 
-// A timer that is due waits for its notice no longer than the conversation does.
+// A timer whose notice is still on its way is due now.
 func TestListOfWhatIsDue(t *testing.T) {
 	sit(t, func(t table) {
 		t.write(john, "9:01 tea")

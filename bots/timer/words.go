@@ -38,7 +38,7 @@ var (
 	labelled     = phrase{"%s（%s）", "%s (%s)"}
 	which        = phrase{"どのタイマーを取り消しますか？", "Which timer shall I cancel?"}
 	unknownTimer = phrase{"そのタイマーは見つかりませんでした。", "There is no such timer. There are:"}
-	howToCancel  = phrase{"\n取り消すには下のボタンを押すか、「取消 %d」のように送ってください。", "\nTo cancel one, tap it below or send, for example, “cancel %d”."}
+	howToCancel  = phrase{"取り消すには下のボタンを押すか、「取消 %d」のように送ってください。", "To cancel one, tap it below or send, for example, “cancel %d”."}
 	empty        = phrase{"タイマーはありません。「3分 紅茶」のように送るとセットできます。", "No timers are waiting. To set one, send, for example, “3 min tea”."}
 	cancelled    = phrase{"取り消しました：%s", "Cancelled: %s"}
 	allCancelled = phrase{"すべて取り消しました（%d件）。", "All cancelled (%d)."}
