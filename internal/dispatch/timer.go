@@ -36,22 +36,12 @@ func (noTimers) Pending(context.Context, string, string) ([]*engine.Timer, error
 	return nil, errNoTimers
 }
 
-// SetTimer is documented at frontdesk.Desk.
-func (k *desk) SetTimer(t frontdesk.Timer) error {
-	if k.ev.Mode == modeStandby {
-		return frontdesk.ErrStandby
-	}
-	now := time.Now()
+// TimerOp returns what sets a timer now, without its conversation and source, or
+// what is wrong with it.
+func TimerOp(t frontdesk.Timer, now time.Time) (engine.TimerOp, error) {
+	op := engine.TimerOp{Key: t.Key, Payload: t.Payload, After: t.After, Every: t.Every, Cron: t.Cron, Zone: t.Zone}
 	if err := t.Check(now); err != nil {
-		return frontdesk.Drop(err)
-	}
-	source, err := json.Marshal(k.ev.Source)
-	if err != nil {
-		return err // unreachable: it is made of strings
-	}
-	op := engine.TimerOp{
-		Conversation: k.ev.Conversation, Key: t.Key, Payload: t.Payload, Source: source,
-		After: t.After, Every: t.Every, Cron: t.Cron, Zone: t.Zone,
+		return op, err
 	}
 	switch {
 	case t.After > 0:
@@ -60,9 +50,27 @@ func (k *desk) SetTimer(t frontdesk.Timer) error {
 	default:
 		op.At = t.First(now)
 	}
-	if op.Messages, err = line.EncodeMessages(t.Send...); err != nil {
-		return err
+	if len(t.Send) == 0 {
+		return op, nil
 	}
+	var err error
+	op.Messages, err = line.EncodeMessages(t.Send...)
+	return op, err
+}
+
+// SetTimer is documented at frontdesk.Desk.
+func (k *desk) SetTimer(t frontdesk.Timer) error {
+	if k.ev.Mode == modeStandby {
+		return frontdesk.ErrStandby
+	}
+	op, err := TimerOp(t, time.Now())
+	if err != nil {
+		return frontdesk.Drop(err)
+	}
+	if op.Source, err = json.Marshal(k.ev.Source); err != nil {
+		return err // unreachable: it is made of strings
+	}
+	op.Conversation = k.ev.Conversation
 	return k.addTimer(op)
 }
 

@@ -192,24 +192,24 @@ func (s *Timers) List(ctx context.Context, filter TimerFilter, after uint64, fn 
 	}
 }
 
-// Heads calls fn with the head of every timer that was put before, but for
-// damaged ones, in the order of Seq. Of what is deleted meanwhile some may be
+// Heads calls fn with the head of every timer that matches and was put before, but
+// for damaged ones, in the order of Seq. Of what is deleted meanwhile some may be
 // among them.
-func (s *Timers) Heads(ctx context.Context, fn func(TimerHead)) error {
+func (s *Timers) Heads(ctx context.Context, filter TimerFilter, fn func(TimerHead)) error {
 	info, err := s.stream.Info(ctx)
 	if err != nil {
 		return fmt.Errorf("read timers: %w", err)
 	}
 	last := info.State.LastSeq
 	for after := uint64(0); ; {
-		msg, err := s.stream.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject("timer.>"))
+		msg, err := s.stream.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject(filter.subject()))
 		if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && msg.Sequence > last {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("read timers: %w", err)
 		}
-		if after, err = s.readHeads(ctx, msg.Sequence, last, fn); err != nil {
+		if after, err = s.readHeads(ctx, filter, msg.Sequence, last, fn); err != nil {
 			return fmt.Errorf("read timers: %w", err)
 		}
 	}
@@ -217,10 +217,11 @@ func (s *Timers) Heads(ctx context.Context, fn func(TimerHead)) error {
 
 // readHeads reads from one Seq up to another. It may end early, and returns how
 // far it came.
-func (s *Timers) readHeads(ctx context.Context, from, last uint64, fn func(TimerHead)) (seq uint64, err error) {
+func (s *Timers) readHeads(ctx context.Context, filter TimerFilter, from, last uint64, fn func(TimerHead)) (seq uint64, err error) {
 	seq = from - 1
 	cons, err := s.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
+		FilterSubjects: []string{filter.subject()},
+		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
 	})
 	if err != nil {
 		return seq, err

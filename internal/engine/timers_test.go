@@ -43,7 +43,7 @@ func timerKeys(t testing.TB, s *Timers, filter TimerFilter) (keys []string) {
 // heads returns the Seqs of all timers.
 func heads(t testing.TB, s *Timers) (seqs []uint64) {
 	t.Helper()
-	if err := s.Heads(t.Context(), func(h TimerHead) { seqs = append(seqs, h.Seq) }); err != nil {
+	if err := s.Heads(t.Context(), TimerFilter{}, func(h TimerHead) { seqs = append(seqs, h.Seq) }); err != nil {
 		t.Fatal(err)
 	}
 	return seqs
@@ -87,6 +87,13 @@ func testTimers(t *testing.T, cfg Config) {
 	}
 	if got, want := heads(t, s), []uint64{rice.Seq, odd.Seq, other.Seq, later.Seq}; !slices.Equal(got, want) {
 		t.Errorf("heads: got %v, want %v", got, want)
+	}
+	if err := s.Heads(t.Context(), TimerFilter{Channel: "main", Key: "tea"}, func(h TimerHead) {
+		if h != later.TimerHead {
+			t.Errorf("heads of tea: got %+v", h)
+		}
+	}); err != nil {
+		t.Error(err)
 	}
 	for _, tc := range []struct {
 		filter TimerFilter
@@ -217,7 +224,7 @@ func TestTimersHeadsMeanwhile(t *testing.T) {
 	putTimers(t, s, all[:2500]...)
 	putTimers(t, s, all[2500:]...)
 	var seqs []uint64
-	err := s.Heads(t.Context(), func(h TimerHead) {
+	err := s.Heads(t.Context(), TimerFilter{}, func(h TimerHead) {
 		if len(seqs) == 0 {
 			if err := s.Delete(t.Context(), all[4999].Seq, all[4998].Seq); err != nil {
 				t.Error(err)

@@ -38,7 +38,7 @@ func (s *Service) recall(ctx context.Context) (end engine.Pos, err error) {
 	if err := s.recallEvents(ctx, fired); err != nil {
 		return 0, err
 	}
-	if end, err = s.recallEntries(ctx, fired); err != nil {
+	if end, err = s.recallEntries(ctx, s.durable.Outbox, func(id string) { fired[id] = struct{}{} }); err != nil {
 		return 0, err
 	}
 	now := s.clock.read()
@@ -61,20 +61,22 @@ func (s *Service) recallEvents(ctx context.Context, fired map[string]struct{}) e
 	})
 }
 
-// recallEntries applies the entries behind the checkpoint, adds the IDs of those
-// that timers made, and returns where they end.
-func (s *Service) recallEntries(ctx context.Context, fired map[string]struct{}) (end engine.Pos, err error) {
-	end = s.durable.Outbox
-	scan := s.eng.Outbox.Scan(ctx, end, func(b engine.Batch) bool {
+// recallEntries applies the entries from a place on, tells the IDs of those that
+// timers made, and returns where they end.
+func (s *Service) recallEntries(ctx context.Context, from engine.Pos, fired func(id string)) (end engine.Pos, err error) {
+	if end, err = s.eng.Outbox.End(ctx); err != nil { // of a log that holds nothing any more, too
+		return end, err
+	}
+	scan := s.eng.Outbox.Scan(ctx, from, func(b engine.Batch) bool {
 		for _, rec := range b.Records() {
 			if id, ok := engine.TimerEntry(rec); ok {
-				fired[id] = struct{}{}
+				fired(id)
 			}
 		}
 		if err = s.apply(ctx, s.opsOf(b)); err != nil {
 			return false
 		}
-		end = engine.After(b)
+		end = max(end, engine.After(b))
 		return true
 	})
 	if err == nil {
@@ -88,7 +90,7 @@ func (s *Service) recallEntries(ctx context.Context, fired map[string]struct{}) 
 func (s *Service) load(ctx context.Context, fired map[string]struct{}, now reading) (left []firing, err error) {
 	s.queue = queue{}
 	var gone []uint64
-	err = s.eng.Timers.Heads(ctx, func(h engine.TimerHead) {
+	err = s.eng.Timers.Heads(ctx, engine.TimerFilter{}, func(h engine.TimerHead) {
 		if len(fired) > 0 {
 			if _, ok := fired[h.ID()]; ok {
 				gone = append(gone, h.Seq)
@@ -129,7 +131,7 @@ func (s *Service) thinOut(ctx context.Context) error {
 	s.working.Unlock()
 
 	var live []uint64 // in order
-	if err := s.eng.Timers.Heads(ctx, func(h engine.TimerHead) { live = append(live, h.Seq) }); err != nil {
+	if err := s.eng.Timers.Heads(ctx, engine.TimerFilter{}, func(h engine.TimerHead) { live = append(live, h.Seq) }); err != nil {
 		return err
 	}
 	newest := old.newest()

@@ -1,7 +1,6 @@
 package timer
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -44,10 +43,11 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Steps that Trace is told of.
+// Steps of what timers make. Trace is told of the first two.
 const (
 	StepDue    = "timer due"
 	StepStored = "stored in the inbox"
+	StepSend   = "timer due, stored in the outbox" // of the event whose handler set a timer with messages
 )
 
 func (c *Config) setDefaults() {
@@ -72,6 +72,7 @@ type Service struct {
 	lg      *slog.Logger
 	clock   clock
 	process string                     // names this process in what it stores
+	running atomic.Bool                // Run was called and has not returned
 	ready   chan struct{}              // closed when Run has read what earlier processes left
 	wake    chan struct{}              // holds one: the queue has a timer that may be the next one
 	used    atomic.Int64               // bytes of the store, with what was asked for since it was looked at
@@ -114,6 +115,8 @@ func New(cfg Config) *Service {
 
 // Run fires timers until ctx ends. It returns nil after an orderly end.
 func (s *Service) Run(ctx context.Context) error {
+	s.running.Store(true)
+	defer s.running.Store(false)
 	from, err := s.recover(ctx)
 	if ctx.Err() != nil {
 		return nil
@@ -206,12 +209,7 @@ func (s *Service) Room(bytes int) error {
 // Pending returns the timers that wait in a conversation, the next one first. It
 // knows of all that was stored before it is called.
 func (s *Service) Pending(ctx context.Context, channel, conversation string) ([]*engine.Timer, error) {
-	select {
-	case <-s.ready:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("timers: not read yet: %w", ctx.Err())
-	}
-	if err := s.catchUp(ctx); err != nil {
+	if err := s.current(ctx); err != nil {
 		return nil, err
 	}
 	var timers []*engine.Timer
@@ -221,7 +219,7 @@ func (s *Service) Pending(ctx context.Context, channel, conversation string) ([]
 		return true
 	})
 	slices.SortFunc(timers, func(a, b *engine.Timer) int {
-		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Seq, b.Seq))
+		return Place{a.Due, a.Seq}.compare(Place{b.Due, b.Seq})
 	})
 	return timers, err
 }

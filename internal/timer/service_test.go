@@ -17,6 +17,9 @@ func TestPending(t *testing.T) {
 	h := newHouse(t)
 	s := h.service()
 	h.run(s)
+	if timers, err := s.Pending(t.Context(), "main", "U1"); err != nil || len(timers) != 0 {
+		t.Errorf("of an empty store: got %v, %v", timers, err)
+	}
 	h.store(s, engine.TimerOp{Key: "of another", After: time.Hour, Conversation: "U2"})
 	var want []string
 	for i := range 60 {
