@@ -14,6 +14,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/campaign"
 	"github.com/line-frontdesk/frontdesk/internal/directory"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
+	"github.com/line-frontdesk/frontdesk/internal/timer"
 )
 
 const (
@@ -30,7 +31,7 @@ const (
 )
 
 func (s *Server) adminHandler() http.Handler {
-	return newAdminAPI(s.eng, s.dir, s.campaigns, s.trace.of, s.quotaRows)
+	return newAdminAPI(s.eng, s.dir, s.campaigns, s.timers, s.trace.of, s.quotaRows)
 }
 
 // adminAPI serves what the commands ask, as JSON:
@@ -51,6 +52,10 @@ func (s *Server) adminHandler() http.Handler {
 //	POST   /campaigns/plan        CampaignPlan; takes the same and does nothing
 //	GET    /campaigns/{id}        CampaignRow
 //	POST   /campaigns/{id}/pause  CampaignRow; also resume and cancel
+//	GET    /timers                TimerPage; see TimerQuery
+//	POST   /timers                TimerRow; takes a NewTimer
+//	GET    /timers/{id}           TimerDetail
+//	DELETE /timers/{id}           TimerRow: what was cancelled
 //
 // Errors are {"error":"…"}. It has no login: it is served on a socket that
 // only its owner can open, or within the process.
@@ -58,6 +63,7 @@ type adminAPI struct {
 	eng       *engine.Engine
 	dir       *directory.Directory
 	campaigns *campaign.Runner
+	timers    *timer.Service
 	way       func(eventID string) []Step // what is remembered of an event; nil for nothing
 	// quota tells the figures of all channels; nil where no server runs.
 	quota func() []QuotaRow
@@ -65,11 +71,11 @@ type adminAPI struct {
 	retrying sync.Mutex // one retry at a time: two of one letter would send twice
 }
 
-func newAdminAPI(eng *engine.Engine, dir *directory.Directory, campaigns *campaign.Runner, way func(string) []Step, quota func() []QuotaRow) http.Handler {
+func newAdminAPI(eng *engine.Engine, dir *directory.Directory, campaigns *campaign.Runner, timers *timer.Service, way func(string) []Step, quota func() []QuotaRow) http.Handler {
 	if way == nil {
 		way = func(string) []Step { return nil }
 	}
-	a := &adminAPI{eng: eng, dir: dir, campaigns: campaigns, way: way, quota: quota}
+	a := &adminAPI{eng: eng, dir: dir, campaigns: campaigns, timers: timers, way: way, quota: quota}
 	mux := http.NewServeMux()
 	for pattern, answer := range map[string]func(*http.Request) (any, error){
 		"GET /stats":            a.stats,
@@ -83,6 +89,11 @@ func newAdminAPI(eng *engine.Engine, dir *directory.Directory, campaigns *campai
 		"GET /users/{id}":       a.showUser,
 		"DELETE /users/{id}":    a.forgetUser,
 		"GET /quota":            a.listQuota,
+
+		"GET /timers":         a.listTimers,
+		"POST /timers":        a.setTimer,
+		"GET /timers/{id}":    a.showTimer,
+		"DELETE /timers/{id}": a.cancelTimer,
 
 		"GET /campaigns":              a.listCampaigns,
 		"GET /campaigns/{id}":         a.showCampaign,

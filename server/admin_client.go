@@ -19,6 +19,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/campaign"
 	"github.com/line-frontdesk/frontdesk/internal/directory"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
+	"github.com/line-frontdesk/frontdesk/internal/timer"
 )
 
 // socketDial bounds the attempt to reach a running server.
@@ -73,8 +74,9 @@ func openData(ctx context.Context, cfg Config) (*Admin, error) {
 	if err != nil {
 		return nil, errors.Join(err, eng.Close())
 	}
+	timers := timer.New(timer.Config{Engine: eng, Logger: cfg.Logger})
 	return &Admin{
-		http:  &http.Client{Transport: handlerTransport{newAdminAPI(eng, dir, campaigns, nil, nil)}},
+		http:  &http.Client{Transport: handlerTransport{newAdminAPI(eng, dir, campaigns, timers, nil, nil)}},
 		close: eng.Close,
 	}, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/campaign"
 	"github.com/line-frontdesk/frontdesk/internal/directory"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
+	"github.com/line-frontdesk/frontdesk/internal/timer"
 )
 
 // desk is a store and the API on it.
@@ -43,10 +44,13 @@ func newDesk(t *testing.T) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := newAdminAPI(eng, d.dir, campaigns, d.trace.of, nil)
+	api := newAdminAPI(eng, d.dir, campaigns, d.newTimers(), d.trace.of, nil)
 	d.Admin = &Admin{http: &http.Client{Transport: handlerTransport{api}}}
 	return d
 }
+
+// newTimers returns the timers of the store, which do not run.
+func (d *desk) newTimers() *timer.Service { return timer.New(timer.Config{Engine: d.eng}) }
 
 // accepted is when the events of these tests came.
 var accepted = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)

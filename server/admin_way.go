@@ -14,6 +14,7 @@ import (
 
 	"github.com/line-frontdesk/frontdesk/internal/dispatch"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
+	"github.com/line-frontdesk/frontdesk/internal/timer"
 	"github.com/line-frontdesk/frontdesk/internal/webhook"
 )
 
@@ -109,7 +110,11 @@ func (a *adminAPI) addSends(ctx context.Context, detail *EventDetail) error {
 	ctx, cancel := context.WithTimeout(ctx, scanLimit)
 	defer cancel()
 	way := wayReader{detail: detail, eventID: detail.ID, entries: map[string]bool{}, shared: map[engine.CallID]engine.CallID{}, traced: len(detail.Steps)}
-	way.add(webhook.StepReceived, detail.Accepted, "", "")
+	first := webhook.StepReceived
+	if strings.HasPrefix(detail.ID, engine.TimerID) {
+		first = timer.StepStored
+	}
+	way.add(first, detail.Accepted, "", "")
 	answer, err := a.eng.Parked.Get(ctx, detail.Channel+"/"+detail.ID)
 	switch {
 	case err == nil && answer.TakenBy == "":
@@ -176,8 +181,11 @@ func (w *wayReader) take(record any) {
 		if v.EventID == w.eventID && v.Channel == w.detail.Channel {
 			w.entries[v.ID] = true
 			step := dispatch.StepOutbox
-			if dispatch.IsButton(v.ID) {
+			switch {
+			case dispatch.IsButton(v.ID):
 				step = dispatch.StepButton
+			case strings.HasPrefix(v.ID, v.Channel+"/"+engine.TimerID) && v.ID != v.Channel+"/"+v.EventID:
+				step = timer.StepSend
 			}
 			w.add(step, v.At, "", sendsNote(v))
 		}
@@ -221,7 +229,11 @@ func sendsNote(e *engine.Entry) string {
 	for _, s := range e.Sends {
 		messages += len(s.Messages)
 	}
-	return fmt.Sprintf("messages: %d, sends: %d", messages, len(e.Sends))
+	note := fmt.Sprintf("messages: %d, sends: %d", messages, len(e.Sends))
+	if n := len(e.Timers); n > 0 {
+		note += fmt.Sprintf(", timers: %d", n)
+	}
+	return note
 }
 
 func callNote(id engine.CallID, others int) string {
