@@ -18,17 +18,23 @@ import (
 // progressEvery is how often the progress line changes.
 const progressEvery = 200 * time.Millisecond
 
+// act is something that is done with many things that have numbers.
+type act struct {
+	noun string // "dead letter"
+	ask  string // "Retry"
+	done string // past tense
+	do   func(ctx context.Context, admin *server.Admin, id uint64) error
+}
+
 // letterAct is something that is done with dead letters.
 type letterAct struct {
 	use, short, long, example string
-	ask                       string // "Retry"
-	done                      string // past tense
-	do                        func(ctx context.Context, admin *server.Admin, id uint64) error
+	act
 }
 
 func retryLetters() letterAct {
 	return letterAct{
-		use: "retry [ID]...", ask: "Retry", done: "retried",
+		use:   "retry [ID]...",
 		short: "Give dead letters another run",
 		long: `Take dead letters back: an event goes to its handler again, a send to LINE, as a push.
 Of a send whose outcome is not known this may send it twice: 'frontdesk dead show' tells.
@@ -36,23 +42,23 @@ A malformed event cannot be retried; send a corrected one with 'frontdesk trigge
 		example: `  frontdesk dead retry 7 8 9
   frontdesk dead retry --kind event --reason-contains "connection refused"
   frontdesk dead retry --all --yes`,
-		do: func(ctx context.Context, admin *server.Admin, id uint64) error {
+		act: act{noun: "dead letter", ask: "Retry", done: "retried", do: func(ctx context.Context, admin *server.Admin, id uint64) error {
 			_, err := admin.Retry(ctx, id)
 			return err
-		},
+		}},
 	}
 }
 
 func dropLetters() letterAct {
 	return letterAct{
-		use: "drop [ID]...", ask: "Drop for good", done: "dropped",
+		use:     "drop [ID]...",
 		short:   "Delete dead letters for good",
 		long:    `Delete dead letters. What was in them is gone.`,
 		example: "  frontdesk dead drop 7\n  frontdesk dead drop --kind malformed --yes",
-		do: func(ctx context.Context, admin *server.Admin, id uint64) error {
+		act: act{noun: "dead letter", ask: "Drop for good", done: "dropped", do: func(ctx context.Context, admin *server.Admin, id uint64) error {
 			_, err := admin.Drop(ctx, id)
 			return err
-		},
+		}},
 	}
 }
 
@@ -87,10 +93,8 @@ func newDeadActCommand(env *environment, act letterAct) *cobra.Command {
 				if ids, err = matchingLetters(cmd.Context(), admin, q); err != nil {
 					return err
 				}
-				if len(ids) > 0 && !yes {
-					if err := confirm(cmd, act.ask+" "+count(len(ids), "dead letter")+"?"); err != nil {
-						return err
-					}
+				if err := act.confirm(cmd, len(ids), yes); err != nil {
+					return err
 				}
 			}
 			return act.all(cmd, admin, ids)
@@ -145,26 +149,34 @@ func confirm(cmd *cobra.Command, question string) error {
 	return errors.New("nothing was done; answer y, or give --yes")
 }
 
-// all does it with every letter, goes on after those that fail, and tells.
-func (act letterAct) all(cmd *cobra.Command, admin *server.Admin, ids []uint64) error {
+// confirm asks whether to do it with so many, unless yes was given.
+func (a act) confirm(cmd *cobra.Command, n int, yes bool) error {
+	if n == 0 || yes {
+		return nil
+	}
+	return confirm(cmd, a.ask+" "+count(n, a.noun)+"?")
+}
+
+// all does it with each, goes on after those that fail, and tells.
+func (a act) all(cmd *cobra.Command, admin *server.Admin, ids []uint64) error {
 	p := newProgress(cmd.ErrOrStderr(), len(ids))
 	failed := 0
 	for _, id := range ids {
-		if err := act.do(cmd.Context(), admin, id); err != nil {
+		if err := a.do(cmd.Context(), admin, id); err != nil {
 			if cmd.Context().Err() != nil {
 				p.end()
-				return fmt.Errorf("interrupted: %d of %s %s", p.done-failed, count(len(ids), "dead letter"), act.done)
+				return fmt.Errorf("interrupted: %d of %s %s", p.done-failed, count(len(ids), a.noun), a.done)
 			}
 			failed++
 			p.end()
-			fmt.Fprintf(cmd.ErrOrStderr(), "dead letter %d: not %s: %s\n", id, act.done, oneLine(err.Error()))
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s %d: not %s: %s\n", a.noun, id, a.done, oneLine(err.Error()))
 		}
 		p.step()
 	}
 	p.end()
-	fmt.Fprintf(cmd.OutOrStdout(), "%d of %s %s\n", len(ids)-failed, count(len(ids), "dead letter"), act.done)
+	fmt.Fprintf(cmd.OutOrStdout(), "%d of %s %s\n", len(ids)-failed, count(len(ids), a.noun), a.done)
 	if failed > 0 {
-		return fmt.Errorf("not %s: %s", act.done, count(failed, "dead letter"))
+		return fmt.Errorf("not %s: %s", a.done, count(failed, a.noun))
 	}
 	return nil
 }

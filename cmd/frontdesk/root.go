@@ -73,7 +73,8 @@ Exit codes: 0 done, 1 error, 2 wrong command line.`,
 	env := &environment{list: environ, root: root}
 	root.AddCommand(
 		newDevCommand(env), newServeCommand(env), newSimCommand(env), newTriggerCommand(env),
-		newEventCommand(env), newDeadCommand(env), newUserCommand(env), newQuotaCommand(env), newSendCommand(env), newCampaignCommand(env),
+		newEventCommand(env), newDeadCommand(env), newUserCommand(env), newTimerCommand(env), newQuotaCommand(env),
+		newSendCommand(env), newCampaignCommand(env),
 		newConfigCommand(env), newBenchCommand(), newVersionCommand(),
 	)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +21,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/line-frontdesk/frontdesk/server"
 )
 
 const (
@@ -30,7 +34,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"frontdesk": main, "fetch": fetch})
+	testscript.Main(m, map[string]func(){"frontdesk": main, "fetch": fetch, "settimer": setTimer})
 }
 
 // TestScripts runs the command lines in testdata. Beside testscript's own
@@ -68,6 +72,26 @@ func TestScripts(t *testing.T) {
 			"hang": hang, "watch": watch, "until": until, "find": find, "exits": exits,
 		},
 	})
+}
+
+// setTimer is a command: settimer FOLDER JSON, of a server.NewTimer.
+func setTimer() {
+	err := func() error {
+		var t server.NewTimer
+		if err := json.Unmarshal([]byte(os.Args[2]), &t); err != nil {
+			return err
+		}
+		admin, err := server.OpenAdmin(context.Background(), server.Config{Data: os.Args[1]})
+		if err != nil {
+			return err
+		}
+		_, err = admin.SetTimer(context.Background(), t)
+		return errors.Join(err, admin.Close())
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // fetch is a command: fetch METHOD URL [BODY].
