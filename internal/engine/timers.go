@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -39,14 +41,13 @@ type Timers struct {
 
 func (o opener) timers(ctx context.Context, maxBytes int64) (*Timers, error) {
 	stream, err := o.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:              "TIMERS",
-		Subjects:          []string{"timer.>"},
-		Storage:           jetstream.FileStorage,
-		Discard:           jetstream.DiscardNew,
-		MaxBytes:          maxBytes + timersReserve,
-		MaxMsgsPerSubject: 1,
-		Replicas:          o.replicas,
-		AllowDirect:       true,
+		Name:        "TIMERS",
+		Subjects:    []string{"timer.>"},
+		Storage:     jetstream.FileStorage,
+		Discard:     jetstream.DiscardNew,
+		MaxBytes:    maxBytes + timersReserve,
+		Replicas:    o.replicas,
+		AllowDirect: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("stream TIMERS: %w", err)
@@ -55,18 +56,45 @@ func (o opener) timers(ctx context.Context, maxBytes int64) (*Timers, error) {
 }
 
 // Put stores timers, each in the place of an earlier one with its channel,
-// conversation and key, and sets their Seq. After an error some may be stored.
+// conversation and key, and sets their Seq. After an error some may be stored;
+// after that and after a crash one may stand beside the earlier one, until it is
+// put again.
 func (s *Timers) Put(ctx context.Context, timers ...*Timer) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	again, err := s.publish(ctx, timers, jetstream.WithExpectLastSequencePerSubject(0))
+	if err != nil || len(again) == 0 {
+		return err
+	}
+	// The earlier ones are deleted, and not left to a limit of the stream for each
+	// subject: what that removes leaves no trace on disk, and comes back when the
+	// later one is deleted and the process killed.
+	if _, err := s.publish(ctx, again); err != nil {
+		return err
+	}
+	subjects := map[string]struct{}{}
+	for _, t := range again {
+		subjects[timerSubject(t.Channel, t.Conversation, t.Key)] = struct{}{}
+	}
+	return each(ctx, slices.Collect(maps.Keys(subjects)), func(ctx context.Context, _ int, subject string) error {
+		if err := s.stream.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeKeep(1)); err != nil {
+			return fmt.Errorf("delete replaced timers: %w", err)
+		}
+		return nil
+	})
+}
+
+// publish stores timers beside earlier ones, and returns those that opts refuse
+// because there is one.
+func (s *Timers) publish(ctx context.Context, timers []*Timer, opts ...jetstream.PublishOpt) (refused []*Timer, err error) {
 	acks := make([]jetstream.PubAckFuture, len(timers))
 	for i, t := range timers {
 		data, err := t.AppendBinary(nil)
 		if err == nil {
-			acks[i], err = s.js.PublishAsync(timerSubject(t.Channel, t.Conversation, t.Key), data)
+			acks[i], err = s.js.PublishAsync(timerSubject(t.Channel, t.Conversation, t.Key), data, opts...)
 		}
 		if err != nil {
-			return fmt.Errorf("timer %s: %w", t.ID(), err)
+			return nil, fmt.Errorf("timer %s: %w", t.ID(), err)
 		}
 	}
 	for i, t := range timers {
@@ -74,15 +102,19 @@ func (s *Timers) Put(ctx context.Context, timers ...*Timer) error {
 		case ack := <-acks[i].Ok():
 			t.Seq = ack.Sequence
 		case err := <-acks[i].Err():
-			if isFull(err) {
+			switch {
+			case errors.Is(err, jetstream.ErrKeyExists):
+				refused = append(refused, t)
+				continue
+			case isFull(err):
 				err = ErrFull
 			}
-			return fmt.Errorf("timer %s: %w", t.ID(), err)
+			return nil, fmt.Errorf("timer %s: %w", t.ID(), err)
 		case <-ctx.Done():
-			return fmt.Errorf("timer %s: %w: %w", t.ID(), ErrBusy, ctx.Err())
+			return nil, fmt.Errorf("timer %s: %w: %w", t.ID(), ErrBusy, ctx.Err())
 		}
 	}
-	return nil
+	return refused, nil
 }
 
 // Get reads timers by their Seq, in that order. Those that are gone, because
@@ -123,12 +155,12 @@ func (s *Timers) Get(ctx context.Context, seqs []uint64, damaged func(seq uint64
 	return timers, nil
 }
 
-// each calls f with every sequence, several at once, until one errs.
-func each(ctx context.Context, seqs []uint64, f func(ctx context.Context, i int, seq uint64) error) error {
+// each calls f with all of something, several at once, until one errs.
+func each[T any](ctx context.Context, all []T, f func(ctx context.Context, i int, one T) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(timersAtOnce)
-	for i, seq := range seqs {
-		g.Go(func() error { return f(ctx, i, seq) })
+	for i, one := range all {
+		g.Go(func() error { return f(ctx, i, one) })
 	}
 	return g.Wait()
 }

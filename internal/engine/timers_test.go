@@ -147,20 +147,20 @@ func TestTimersStoreSurvives(t *testing.T) {
 				all = append(all, timerOf("U1", fmt.Sprint("k", i)))
 			}
 			putTimers(t, e.Timers, all...)
-			putTimers(t, e.Timers, all[:100]...) // replaced
-			for _, timer := range all[100:150] {
+			putTimers(t, e.Timers, all[:100]...) // replaced, some of them to be removed
+			for _, timer := range slices.Concat(all[:25], all[100:150]) {
 				if err := e.Timers.Cancel(t.Context(), "main", "U1", timer.Key); err != nil {
 					t.Fatal(err)
 				}
 			}
-			for _, timer := range all[150:200] {
+			for _, timer := range slices.Concat(all[25:50], all[150:200]) {
 				if err := e.Timers.Delete(t.Context(), timer.Seq); err != nil {
 					t.Fatal(err)
 				}
 			}
 			want, last := heads(t, e.Timers), all[99].Seq
-			if len(want) != 200 {
-				t.Fatalf("%d timers, want 200", len(want))
+			if len(want) != 150 {
+				t.Fatalf("%d timers, want 150", len(want))
 			}
 			if err := e.Close(); err != nil {
 				t.Fatal(err)
@@ -190,7 +190,7 @@ func TestTimersStoreFull(t *testing.T) {
 	cfg.TimersMaxBytes = 1 // and the reserve
 	s := mustOpen(t, cfg).Timers
 	recurring := timerOf("U1", "recurring")
-	recurring.Every, recurring.Payload = time.Second, strings.Repeat("x", 1<<20)
+	recurring.Every, recurring.Payload = time.Second, strings.Repeat("x", 4<<10)
 	putTimers(t, s, recurring)
 	var err error
 	for i := 0; err == nil; i++ {
