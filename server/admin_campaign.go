@@ -57,7 +57,7 @@ func (a *adminAPI) planCampaign(r *http.Request) (any, error) {
 	}
 	p, err := a.campaigns.Plan(r.Context(), spec, list)
 	return CampaignPlan{
-		Users: p.Users, Groups: p.Groups, Duplicates: p.Duplicates, Calls: p.Calls, Cost: p.Cost, AtLeast: p.AtLeast,
+		Users: p.Users, Groups: p.Groups, Duplicates: p.Duplicates, Calls: p.Calls, StartAt: p.StartAt, Cost: p.Cost, AtLeast: p.AtLeast,
 		Quota: (*CampaignQuota)(p.Quota), Fits: p.Fits, Checked: p.Checked, Unchecked: p.Unchecked,
 	}, campaignError(err)
 }
@@ -111,7 +111,7 @@ func readSpec(from io.Reader) (campaign.Spec, error) {
 	}
 	return campaign.Spec{
 		ID: n.ID, Channel: n.Channel, Name: n.Name, Audience: cmp.Or(n.Audience, campaign.AudienceUsers),
-		To: n.To, Messages: n.Messages, OverQuota: n.OverQuota,
+		To: n.To, StartAt: n.StartAt, Messages: n.Messages, OverQuota: n.OverQuota,
 	}, nil
 }
 
@@ -155,7 +155,7 @@ func campaignRow(c campaign.Campaign) CampaignRow {
 		ID: c.ID, Channel: c.Channel, Name: c.Name, Audience: c.Audience, State: c.State, Reason: c.Reason,
 		Users: c.Users, Duplicates: c.Duplicates, Sent: c.Sent, Failed: c.Failed, InOutbox: c.InOutbox,
 		Left: c.Users - c.Sent - c.Failed - c.InOutbox, Calls: c.Calls, CallsDone: c.CallsDone,
-		Created: c.Created, Ended: c.Ended, Messages: c.Messages,
+		Created: c.Created, StartAt: c.StartAt, Ended: c.Ended, Messages: c.Messages,
 	}
 }
 

@@ -37,7 +37,7 @@ func (a *Admin) PlanCampaign(ctx context.Context, c NewCampaign, list io.Reader)
 	return plan, err
 }
 
-// CreateCampaign stores a campaign and starts it. When it fails without an
+// CreateCampaign stores a campaign and starts it, or lets it wait for its StartAt. When it fails without an
 // answer of the server, the same call with the same ID tells.
 func (a *Admin) CreateCampaign(ctx context.Context, c NewCampaign, list io.Reader) (row CampaignRow, err error) {
 	err = a.submit(ctx, "/campaigns", c, list, &row)
@@ -51,13 +51,14 @@ func (a *Admin) PauseCampaign(ctx context.Context, id string) (row CampaignRow, 
 	return row, err
 }
 
-// ResumeCampaign lets a paused campaign go on.
+// ResumeCampaign lets a paused campaign go on, or wait again for its StartAt.
 func (a *Admin) ResumeCampaign(ctx context.Context, id string) (row CampaignRow, err error) {
 	err = a.call(ctx, http.MethodPost, campaignPath(id)+"/resume", nil, &row)
 	return row, err
 }
 
-// CancelCampaign ends a campaign for good. What is in the outbox is still sent.
+// CancelCampaign ends a campaign for good. What is in the outbox is still sent; of
+// one that has not started, nothing.
 func (a *Admin) CancelCampaign(ctx context.Context, id string) (row CampaignRow, err error) {
 	err = a.call(ctx, http.MethodPost, campaignPath(id)+"/cancel", nil, &row)
 	return row, err

@@ -189,6 +189,7 @@ func TestCampaigns(t *testing.T) {
 func TestCampaignRequests(t *testing.T) {
 	s := newShop(t, 3)
 	user := "U" + strings.Repeat("a", 32)
+	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	good := `{"messages":[{"type":"text","text":"hi"}]}`
 	form := func(parts ...string) (kind string, body []byte) {
 		var buf bytes.Buffer
@@ -223,6 +224,9 @@ func TestCampaignRequests(t *testing.T) {
 		{"a form", asForm("campaign", good, "users", user), 200, `"users":1`},
 		{"a form without a list", asForm("campaign", `{"audience":"broadcast","messages":[{"type":"text","text":"hi"}]}`), 200, `"calls":1`},
 		{"over the quota", asForm("campaign", good, "users", four), 200, `"fits":false`},
+		{"later", asJSON(`{"startAt":"` + later + `","to":["` + user + `"],"messages":[{"type":"text","text":"hi"}]}`), 200, `"startAt":"` + later + `"`},
+		{"a start that has passed", asJSON(`{"startAt":"2020-01-01T00:00:00Z","to":["` + user + `"],"messages":[{"type":"text","text":"hi"}]}`), 400, "startAt: 2020-01-01T00:00:00Z has passed"},
+		{"a start that is no time", asJSON(`{"startAt":"18:00"}`), 400, `campaign: parsing time \"18:00\"`},
 		{"no JSON", asJSON("hello"), 400, "not JSON"},
 		{"two values", asJSON(good + good), 400, "not JSON"},
 		{"unknown field", asJSON(`{"mesages":[]}`), 400, `unknown field \"mesages\"`},
@@ -256,5 +260,40 @@ func TestCampaignRequests(t *testing.T) {
 	_, err := s.admin.CreateCampaign(t.Context(), hello("users"), strings.NewReader(four))
 	if err == nil || !strings.Contains(err.Error(), "4 messages of the quota and 3 are left") {
 		t.Errorf("created over the quota: %v", err)
+	}
+}
+
+// A campaign waits for its time, and can be cancelled when no server runs.
+func TestScheduledCampaign(t *testing.T) {
+	s := newShop(t, 0)
+	u, err := s.sim.AddUser(linesim.NewUser{DisplayName: "Hanako"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := hello("users")
+	c.To, c.StartAt = []string{u.UserID}, time.Now().Add(time.Hour)
+	row, err := s.admin.CreateCampaign(t.Context(), c, nil)
+	if err != nil || row.State != "scheduled" || !row.StartAt.Equal(c.StartAt) {
+		t.Fatalf("got %+v, %v", row, err)
+	}
+	if page, err := s.admin.Campaigns(t.Context(), server.CampaignQuery{State: "scheduled"}); err != nil || page.Total != 1 {
+		t.Errorf("scheduled are %+v, %v", page, err)
+	}
+	soon := hello("users")
+	soon.ID, soon.To, soon.StartAt = "soon", c.To, time.Now().Add(100*time.Millisecond)
+	if _, err := s.admin.CreateCampaign(t.Context(), soon, nil); err != nil {
+		t.Fatal(err)
+	}
+	if row := s.awaitCampaign(t, "soon"); row.State != "done" || row.Sent != 1 || row.Ended.Before(soon.StartAt) {
+		t.Errorf("got %+v, want that it was sent after %v", row, soon.StartAt)
+	}
+	s.stop()
+	admin, err := server.OpenAdmin(t.Context(), s.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if row, err := admin.CancelCampaign(t.Context(), c.ID); err != nil || row.State != "cancelled" || row.Left != 1 {
+		t.Errorf("cancelled without a server: %+v, %v", row, err)
 	}
 }

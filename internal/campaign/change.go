@@ -17,12 +17,13 @@ func (r *Runner) Pause(ctx context.Context, id string) (Campaign, error) {
 	return r.change(ctx, id, StatePaused)
 }
 
-// Resume lets a paused campaign go on.
+// Resume lets a paused campaign go on, or wait again for its time.
 func (r *Runner) Resume(ctx context.Context, id string) (Campaign, error) {
 	return r.change(ctx, id, StateRunning)
 }
 
-// Cancel ends a campaign for good. What is in the outbox is still sent.
+// Cancel ends a campaign for good. What is in the outbox is still sent; of one
+// that has not started, nothing.
 func (r *Runner) Cancel(ctx context.Context, id string) (Campaign, error) {
 	return r.change(ctx, id, StateCancelled)
 }
@@ -38,14 +39,17 @@ func (r *Runner) change(ctx context.Context, id, state string) (Campaign, error)
 	if err != nil {
 		return Campaign{}, err
 	}
-	if was != state {
+	r.mu.Lock()
+	is := c.State
+	r.mu.Unlock()
+	if was != is {
 		if err := r.save(ctx, c, true); err != nil {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			c.State = was
 			return Campaign{}, err
 		}
-		r.lg.Info("campaign is "+state, "channel", c.Channel, "campaign", id)
+		r.lg.Info("campaign is "+is, "channel", c.Channel, "campaign", id)
 		r.poke()
 	}
 	r.mu.Lock()
@@ -54,10 +58,13 @@ func (r *Runner) change(ctx context.Context, id, state string) (Campaign, error)
 }
 
 // setState changes the state of a campaign that has not ended, and returns the
-// one before.
+// one before. What is to run before its time is scheduled.
 func (r *Runner) setState(c *campaign, state, reason string) (was string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if state == StateRunning && c.waits(r.now()) {
+		state = StateScheduled
+	}
 	was = c.State
 	if was == state {
 		return was, nil

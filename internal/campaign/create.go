@@ -22,8 +22,8 @@ func chunkKey(id string, n int) string {
 	return "chunk." + id + "." + strconv.Itoa(n)
 }
 
-// Create stores a campaign and starts it. When it returns, the campaign is
-// durable. list is read for AudienceUsers, nil for none. With the ID of a
+// Create stores a campaign and starts it, or lets it wait for its time. When it
+// returns, the campaign is durable. list is read for AudienceUsers, nil for none. With the ID of a
 // campaign that was created from the same, it returns that one as it is now;
 // ErrConflict when it was created from anything else.
 func (r *Runner) Create(ctx context.Context, spec Spec, list io.Reader) (Campaign, error) {
@@ -42,6 +42,9 @@ func (r *Runner) Create(ctx context.Context, spec Spec, list io.Reader) (Campaig
 		return r.createdBefore(ctx, existing, spec, list)
 	}
 	defer r.release(spec.ID)
+	if err := r.checkStart(spec.StartAt); err != nil {
+		return Campaign{}, err
+	}
 	rec, err := r.storeNew(ctx, plan, spec, list)
 	if err != nil {
 		r.discard(ctx, spec.ID)
@@ -53,7 +56,12 @@ func (r *Runner) Create(ctx context.Context, spec Spec, list io.Reader) (Campaig
 	r.campaigns[rec.ID] = c
 	view := c.view()
 	r.mu.Unlock()
-	r.lg.Info("campaign starts", "channel", rec.Channel, "campaign", rec.ID, "audience", rec.Audience, "receivers", rec.Users)
+	lg := r.lg.With("channel", rec.Channel, "campaign", rec.ID, "audience", rec.Audience, "receivers", rec.Users)
+	if view.State == StateScheduled {
+		lg.Info("campaign is scheduled", "start", rec.StartAt)
+	} else {
+		lg.Info("campaign starts")
+	}
 	r.poke()
 	return view, nil
 }
@@ -104,6 +112,9 @@ func (r *Runner) createdBefore(ctx context.Context, c *campaign, spec Spec, list
 	if digestText(digest) != c.Digest {
 		return Campaign{}, conflict("there is another campaign %s already, with other messages or receivers; choose another id", spec.ID)
 	}
+	if !spec.StartAt.Equal(c.StartAt) {
+		return Campaign{}, conflict("there is campaign %s already, which starts %s; cancel that one, and choose another id", spec.ID, startText(c.StartAt))
+	}
 	return c.view(), nil
 }
 
@@ -122,8 +133,8 @@ func (r *Runner) storeNew(ctx context.Context, plan Plan, spec Spec, list io.Rea
 	}
 	if !plan.Fits && !spec.OverQuota {
 		return record{}, &refusal{ErrOverQuota, fmt.Sprintf(
-			"it takes %d messages of the quota and %d are left of %d this month (used %d, kept for other campaigns %d)",
-			plan.Cost, plan.Quota.Left, plan.Quota.Limit, plan.Quota.Used, plan.Quota.Reserved)}
+			"it takes %d messages of the quota and %d are left of %d %s (used %d, kept for other campaigns %d)",
+			plan.Cost, plan.Quota.Left, plan.Quota.Limit, plan.Quota.when(), plan.Quota.Used, plan.Quota.Reserved)}
 	}
 	messages, err := json.Marshal(content{spec.Messages})
 	if err != nil { // unreachable: it is checked JSON
@@ -135,7 +146,10 @@ func (r *Runner) storeNew(ctx context.Context, plan Plan, spec Spec, list io.Rea
 	rec := record{
 		ID: spec.ID, Channel: spec.Channel, Name: spec.Name, Audience: spec.Audience, Digest: digestText(digest),
 		Users: counted.users + counted.groups, Duplicates: counted.duplicates, Chunks: counted.chunks,
-		State: StateRunning, Created: time.Now(),
+		State: StateRunning, Created: time.Now(), StartAt: spec.StartAt.Round(0).UTC(),
+	}
+	if rec.StartAt.After(r.now()) {
+		rec.State = StateScheduled
 	}
 	if spec.Audience == AudienceBroadcast {
 		rec.Users = 1

@@ -63,11 +63,11 @@ func TestPlan(t *testing.T) {
 	if _, err := o.r.Cancel(t.Context(), c.ID); err != nil {
 		t.Fatal(err)
 	}
-	if q := o.r.quota(t.Context(), "main", ""); q.Reserved != 0 || q.Left != 100 {
+	if q := o.r.quota(t.Context(), "main", "", time.Time{}); q.Reserved != 0 || q.Left != 100 {
 		t.Errorf("a cancelled campaign keeps some of the quota: %+v", q)
 	}
 	o.r.cfg.Used = func(string) int64 { return 30 }
-	if q := o.r.quota(t.Context(), "main", ""); q.Used != 30 || q.Left != 70 {
+	if q := o.r.quota(t.Context(), "main", "", time.Time{}); q.Used != 30 || q.Left != 70 {
 		t.Errorf("what LINE does not know of yet is not counted: %+v", q)
 	}
 }

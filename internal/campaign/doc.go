@@ -10,9 +10,15 @@
 // outbox at a time, so that a pause or a cancellation acts at once and what
 // people are answered waits for little. The outbox tells what became of them.
 //
+//	scheduled ──▶ running     its time has come
 //	running ──▶ done          all chunks have come to an end
 //	running ◀─▶ paused        by the operator, or by itself when LINE takes nothing
-//	running, paused ──▶ cancelled
+//	scheduled ◀─▶ paused      by the operator
+//	scheduled, running, paused ──▶ cancelled
+//
+// A campaign with a start time is scheduled until the wall clock has reached it;
+// then it runs within milliseconds. One whose time came while no process ran, or
+// while it was paused, runs as soon as it can.
 //
 // What is in the outbox when a campaign is paused or cancelled is still sent.
 //

@@ -41,7 +41,7 @@ func (r *Runner) end(ctx context.Context, c *campaign) error {
 func (r *Runner) halt(ctx context.Context, c *campaign, reason string) error {
 	c.work.Lock()
 	defer c.work.Unlock()
-	if was, err := r.setState(c, StatePaused, reason); err != nil || was != StateRunning {
+	if was, err := r.setState(c, StatePaused, reason); err != nil || was == StatePaused {
 		return nil // the operator was faster
 	}
 	r.lg.Error("campaign is paused by itself", "channel", c.Channel, "campaign", c.ID, "reason", reason)

@@ -26,7 +26,7 @@ func (m *Metrics) observe(r *Runner) {
 	if m == nil {
 		return
 	}
-	for _, state := range []string{StateRunning, StatePaused} {
+	for _, state := range []string{StateScheduled, StateRunning, StatePaused} {
 		m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "frontdesk_campaigns", Help: "Campaigns that have not ended, by state.",
 			ConstLabels: prometheus.Labels{"state": state},

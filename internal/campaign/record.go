@@ -9,6 +9,7 @@ import (
 
 // States of a campaign.
 const (
+	StateScheduled = "scheduled" // until StartAt
 	StateRunning   = "running"
 	StatePaused    = "paused"
 	StateCancelled = "cancelled"
@@ -29,6 +30,7 @@ type record struct {
 	State      string    `json:"state"`
 	Reason     string    `json:"reason,omitempty"` // why it paused by itself, or of its last failure
 	Created    time.Time `json:"created"`
+	StartAt    time.Time `json:"startAt,omitzero"` // when it is to start; zero for when it was created
 	Ended      time.Time `json:"ended,omitzero"`
 
 	Next   int   `json:"next"`           // the first chunk whose entry is not in the log, by what this knows
@@ -58,5 +60,6 @@ type Campaign struct {
 	InOutbox                    int    // receivers to whom it is being sent, also when it is paused or cancelled
 	Calls, CallsDone            int    // chunks: each is one call, or a push to each of its receivers
 	Created, Ended              time.Time
+	StartAt                     time.Time         // when it is, or was, to start; zero for when it was created
 	Messages                    []json.RawMessage // only of Get
 }

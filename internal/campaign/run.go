@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/line-frontdesk/frontdesk/internal/engine"
@@ -15,8 +16,8 @@ const (
 	// enough that LINE is never waited for in vain, few enough that those are gone
 	// in about a second after a pause.
 	window = 8
-	// roundEvery is how often all campaigns are looked after, and how old their
-	// records get.
+	// roundEvery is how often all campaigns are looked after, how old their records
+	// get, and how long a jump of the wall clock is not seen.
 	roundEvery = 500 * time.Millisecond
 	// retryPause is the wait before a store that fails is asked again.
 	retryPause = time.Second
@@ -34,6 +35,8 @@ const (
 func (r *Runner) Run(ctx context.Context) error {
 	tick := time.NewTicker(roundEvery)
 	defer tick.Stop()
+	alarm := time.NewTimer(roundEvery)
+	defer alarm.Stop()
 	var audited, pruned, rest time.Time
 	for ctx.Err() == nil {
 		now := time.Now()
@@ -48,11 +51,8 @@ func (r *Runner) Run(ctx context.Context) error {
 		if !now.Before(rest) && !r.round(ctx, audit) {
 			rest = now.Add(retryPause)
 		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
+		if r.idle(ctx, tick, alarm, rest) {
 			r.saveAll(ctx)
-		case <-r.wake:
 		}
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
@@ -61,16 +61,34 @@ func (r *Runner) Run(ctx context.Context) error {
 	return nil
 }
 
-// round does for every campaign what can be done now. It returns false when the
-// store failed.
+// idle waits until there may be something to do. It reports whether it is time to
+// store.
+func (r *Runner) idle(ctx context.Context, tick *time.Ticker, alarm *time.Timer, rest time.Time) (store bool) {
+	// During a rest, nothing would be done for a campaign whose time has come.
+	alarm.Reset(max(r.untilStart(), time.Until(rest)))
+	select {
+	case <-ctx.Done():
+	case <-tick.C:
+		return true
+	case <-r.wake:
+	case <-alarm.C:
+	}
+	return false
+}
+
+// round does for every campaign what can be done now, first for those whose time
+// has come. It returns false when the store failed.
 func (r *Runner) round(ctx context.Context, audit bool) (sound bool) {
-	var active, unsure []*campaign
+	active := r.begin()
+	var unsure []*campaign
 	r.mu.Lock()
 	for _, c := range r.campaigns {
 		if !c.Ended.IsZero() {
 			continue
 		}
-		active = append(active, c)
+		if !slices.Contains(active, c) {
+			active = append(active, c)
+		}
 		if !c.recovered {
 			unsure = append(unsure, c)
 		}
@@ -124,11 +142,14 @@ func (r *Runner) step(ctx context.Context, c *campaign, audit bool) error {
 	}
 	r.mu.Lock()
 	complete := c.complete()
+	scheduled := c.State == StateScheduled
 	failing := c.failing >= maxFailing && c.State == StateRunning && !complete
 	r.mu.Unlock()
 	switch {
 	case complete:
 		return r.end(ctx, c)
+	case scheduled:
+		return nil
 	case failing:
 		return r.halt(ctx, c, r.lastFailure(ctx, c)+"; resume it when that has changed")
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 	"github.com/line-frontdesk/frontdesk/line"
@@ -41,7 +42,8 @@ type Config struct {
 type Runner struct {
 	cfg  Config
 	lg   *slog.Logger
-	wake chan struct{} // holds one: there may be something to do
+	wake chan struct{}    // holds one: there may be something to do
+	now  func() time.Time // the wall clock, by which campaigns start
 
 	mu        sync.Mutex
 	campaigns map[string]*campaign // by ID, those that have ended too
@@ -73,7 +75,7 @@ type campaign struct {
 // created. It starts nothing: Run does.
 func New(ctx context.Context, cfg Config) (*Runner, error) {
 	r := &Runner{
-		cfg: cfg, lg: cfg.Logger, wake: make(chan struct{}, 1),
+		cfg: cfg, lg: cfg.Logger, wake: make(chan struct{}, 1), now: time.Now,
 		campaigns: map[string]*campaign{}, creating: map[string]bool{},
 	}
 	if r.lg == nil {
@@ -147,6 +149,7 @@ func (c *campaign) view() Campaign {
 		ID: c.ID, Channel: c.Channel, Name: c.Name, Audience: c.Audience, State: c.State, Reason: c.Reason,
 		Users: c.Users, Duplicates: c.Duplicates, Sent: c.Sent, Failed: c.Failed, InOutbox: c.inOutbox(),
 		Calls: c.Chunks, CallsDone: c.Next - len(c.open), Created: c.Created, Ended: c.Ended,
+		StartAt: c.StartAt,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"regexp"
+	"time"
 	"unicode/utf8"
 
 	"github.com/line-frontdesk/frontdesk/line"
@@ -69,7 +70,10 @@ type Spec struct {
 	Audience string // AudienceUsers, AudienceAll or AudienceBroadcast
 	// To names the receivers in place of a list: at most 500 users, groups and
 	// rooms. Only with AudienceUsers.
-	To        []string
+	To []string
+	// StartAt is when it starts, by the wall clock: at most 366 days ahead. Zero, and
+	// up to a minute ago, is at once.
+	StartAt   time.Time
 	Messages  []json.RawMessage // 1 to 5, as LINE takes them
 	OverQuota bool              // create it although the quota does not suffice
 }
