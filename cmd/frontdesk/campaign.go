@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,7 @@ func newCampaignCommand(env *environment) *cobra.Command {
 		Short: "Look after the campaigns that 'frontdesk send' began",
 		Long: `Look after the campaigns that 'frontdesk send' began.
 
+  scheduled  waits for its time (send --at, --in)
   running    is being sent, when a server runs
   paused     by an operator, or by itself when LINE took nothing any more
   cancelled  by an operator, for good
@@ -45,13 +47,13 @@ func newCampaignListCommand(env *environment) *cobra.Command {
 	a.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&q.Channel, "channel", "", "only of this channel")
-	f.StringVar(&q.State, "state", "", "only in this state: running, paused, cancelled or done")
+	f.StringVar(&q.State, "state", "", "only in this state: scheduled, running, paused, cancelled or done")
 	limitFlag(cmd, &q.Limit)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch q.State {
-		case "", "running", "paused", "cancelled", "done":
+		case "", "scheduled", "running", "paused", "cancelled", "done":
 		default:
-			return usageErrorf("--state: %q is not running, paused, cancelled or done", q.State)
+			return usageErrorf("--state: %q is not scheduled, running, paused, cancelled or done", q.State)
 		}
 		return a.with(cmd, func(admin *server.Admin) error { return listCampaigns(cmd, admin, q, a.json) })
 	}
@@ -64,15 +66,15 @@ func listCampaigns(cmd *cobra.Command, admin *server.Admin, q server.CampaignQue
 		return err
 	}
 	out := cmd.OutOrStdout()
-	const format = "%-22s  %-19s  %-9s  %-12s  %9v  %9v  %7v  %s\n"
+	const format = "%-22s  %-19s  %-19s  %-9s  %-12s  %9v  %9v  %7v  %s\n"
 	if len(page.Campaigns) > 0 && !asJSON {
-		fmt.Fprintf(out, format, "CAMPAIGN", "CREATED", "STATE", "CHANNEL", "RECEIVERS", "SENT", "FAILED", "NAME")
+		fmt.Fprintf(out, format, "CAMPAIGN", "CREATED", "STARTS", "STATE", "CHANNEL", "RECEIVERS", "SENT", "FAILED", "NAME")
 	}
 	for _, c := range page.Campaigns {
 		if asJSON {
 			err = printJSON(out, c)
 		} else {
-			_, err = fmt.Fprintf(out, format, c.ID, localTime(c.Created), c.State, c.Channel, c.Users, c.Sent, c.Failed, dash(oneLine(c.Name)))
+			_, err = fmt.Fprintf(out, format, c.ID, localTime(c.Created), localTime(c.StartAt), c.State, c.Channel, c.Users, c.Sent, c.Failed, dash(oneLine(c.Name)))
 		}
 		if err != nil {
 			return err
@@ -123,7 +125,7 @@ func campaignID(ctx context.Context, admin *server.Admin, args []string) (string
 		return args[0], nil
 	}
 	var ids []string
-	for _, state := range []string{"running", "paused"} {
+	for _, state := range []string{"scheduled", "running", "paused"} {
 		page, err := admin.Campaigns(ctx, server.CampaignQuery{State: state, Limit: 2})
 		if err != nil {
 			return "", err
@@ -146,6 +148,9 @@ func printCampaign(out io.Writer, c server.CampaignRow) error {
 		c.ID, dash(oneLine(c.Name)), c.Channel, c.Audience, c.State)
 	if c.Reason != "" {
 		fmt.Fprintf(out, "reason      %s\n", oneLine(c.Reason))
+	}
+	if !c.StartAt.IsZero() {
+		fmt.Fprintf(out, "starts      %s\n", startText(c.StartAt, time.Now()))
 	}
 	fmt.Fprintf(out, "created     %s\nended       %s\nreceivers   %d (named twice and left out: %d)\n",
 		localTime(c.Created), localTime(c.Ended), c.Users, c.Duplicates)
@@ -198,6 +203,9 @@ func newCampaignChangeCommand(env *environment, verb, short string, change func(
 // stateText tells what is the matter with a campaign.
 func stateText(c server.CampaignRow, serverRuns bool) string {
 	text := fmt.Sprintf("campaign %s is %s: sent to %d of %d", c.ID, c.State, c.Sent, c.Users)
+	if c.State == "scheduled" {
+		text += ", starts " + startText(c.StartAt, time.Now())
+	}
 	if c.Failed > 0 {
 		text += fmt.Sprintf(", failed %d", c.Failed)
 	}
@@ -218,7 +226,7 @@ func newCampaignWatchCommand(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch [ID]",
 		Short: "Watch a campaign until it ends or pauses",
-		Long: `Watch a campaign until it ends or pauses: how far it is, how fast, and how long it takes.
+		Long: `Watch a campaign until it ends or pauses: how long it is until it starts, how far it is, how fast, and how long it takes.
 Ctrl-C ends the watching, not the campaign. The exit code is 0 when it was sent to all.`,
 		Example: `  frontdesk campaign watch`,
 		Args:    takes(0, 1, "one campaign ID at most"),

@@ -16,6 +16,9 @@ const (
 	plainEvery = 5 * time.Second
 	// rateOver is the time over which the rate is told.
 	rateOver = 10 * time.Second
+	// countdownLines is about how many lines tell of the same wait where there is
+	// no terminal: they come more often as the start comes nearer.
+	countdownLines = 10
 )
 
 // watchCampaign tells how far a campaign is, until it ends or pauses. Its error
@@ -101,19 +104,26 @@ func (p *pace) tell(c server.CampaignRow, now time.Time) {
 	for len(p.samples) > 2 && now.Sub(p.samples[0].at) > rateOver {
 		p.samples = p.samples[1:]
 	}
-	if now.Sub(p.told) < p.every {
+	every := p.every
+	if c.State == "scheduled" && !p.terminal {
+		every = max(every, c.StartAt.Sub(now)/countdownLines)
+	}
+	if now.Sub(p.told) < every {
 		return
 	}
 	p.told = now
 	if p.terminal {
-		fmt.Fprintf(p.w, "\r\x1b[K%s", p.text(c))
+		fmt.Fprintf(p.w, "\r\x1b[K%s", p.text(c, now))
 	} else {
-		fmt.Fprintln(p.w, p.text(c))
+		fmt.Fprintln(p.w, p.text(c, now))
 	}
 }
 
 // text is the line: "1500 of 20000, 4800/s, 4s left".
-func (p *pace) text(c server.CampaignRow) string {
+func (p *pace) text(c server.CampaignRow, now time.Time) string {
+	if c.State == "scheduled" {
+		return "starts " + startText(c.StartAt, now)
+	}
 	text := fmt.Sprintf("%d of %d", c.Sent+c.Failed, c.Users)
 	if c.State != "running" {
 		text += ", " + c.State

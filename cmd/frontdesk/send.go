@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,10 +20,12 @@ type sendCommand struct {
 	audience    audienceFlags
 	messages    []string
 	messageFile string
+	start       startFlags
 	campaign    server.NewCampaign
 	dryRun      bool
 	yes         bool
 	detach      bool
+	watch       bool
 }
 
 func newSendCommand(env *environment) *cobra.Command {
@@ -42,20 +45,28 @@ and what to send:
   --message TEXT         a text; may be repeated, up to 5
   --message-file FILE    a message object of LINE as JSON, or a list of up to 5
 
+It goes out at once, or later, 366 days ahead at most:
+  --at TIME        at '2026-12-24 18:00' or at 18:00, which is the next one, in the time
+                   zone of this command; or with a zone of its own: 2026-12-24T18:00:00+09:00
+  --in DURATION    after 90m, 1h30m or 7d
+
 Users get multicasts of 500. LINE counts one message of the monthly quota for each
 receiver, however many messages a call has; who blocked the bot is not counted. What the
 bot answers people goes before campaigns.
 
-The campaign survives restarts. Ctrl-C ends the watching, not the campaign: see
+The campaign survives restarts; one whose time came meanwhile goes out first thing. It is
+watched until it has ended, but when it starts in more than a minute only with --watch. Ctrl-C ends the watching, not the campaign: see
 'frontdesk campaign'. When it is not known whether a campaign was created, the same
 command with the same --id creates it once.`,
 		Example: `  frontdesk send --to-file users.txt --message "We open at 10" --dry-run
   frontdesk send --to-all --message-file sale.json --name "summer sale" --yes --detach
+  frontdesk send --to-all --message "Merry Christmas" --at '2026-12-24 18:00'
   frontdesk send --to U0123456789abcdef0123456789abcdef --message hello`,
 		Args: takes(0, 0, "no arguments"),
 	}
 	s.addFlags(cmd)
 	s.audience.add(cmd)
+	s.start.add(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&s.messages, "message", nil, "a text to send; may be repeated")
 	f.StringVar(&s.messageFile, "message-file", "", "file with one message object, or a list of up to 5; - is standard input")
@@ -65,7 +76,8 @@ command with the same --id creates it once.`,
 	f.BoolVar(&s.campaign.OverQuota, "over-quota", false, "send although the quota does not suffice")
 	f.BoolVar(&s.dryRun, "dry-run", false, "show what it would do and cost; send nothing")
 	f.BoolVar(&s.yes, "yes", false, "do not ask")
-	f.BoolVar(&s.detach, "detach", false, "do not watch it")
+	f.BoolVar(&s.detach, "detach", false, "do not watch it; the default when it starts in more than a minute")
+	f.BoolVar(&s.watch, "watch", false, "watch it, however long it is until it starts")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := s.read(cmd); err != nil {
 			return err
@@ -84,7 +96,15 @@ func (s *sendCommand) read(cmd *cobra.Command) error {
 	if (s.audience.file == stdinName || s.messageFile == stdinName) && !s.yes && !s.dryRun {
 		return usageErrorf("nothing can be asked when standard input is a file: give --yes, or --dry-run first")
 	}
+	if s.watch && s.detach {
+		return usageErrorf("it can be watched or not: --watch or --detach, not both")
+	}
+	now := time.Now()
 	var err error
+	if s.campaign.StartAt, err = s.start.read(now, time.Local); err != nil {
+		return err
+	}
+	s.detach = s.detach || !s.watch && s.campaign.StartAt.Sub(now) > watchAhead
 	if s.campaign.Messages, err = readMessages(cmd.InOrStdin(), s.messages, s.messageFile); err != nil {
 		return err
 	}
@@ -125,7 +145,7 @@ func (s *sendCommand) run(cmd *cobra.Command, admin *server.Admin) error {
 	if s.detach {
 		return printCreated(cmd.OutOrStdout(), row, s.json)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "campaign %s runs\n", row.ID)
+	fmt.Fprintln(cmd.ErrOrStderr(), createdText(row))
 	return watchCampaign(cmd, admin, row.ID, s.json)
 }
 
@@ -154,17 +174,34 @@ func (s *sendCommand) create(ctx context.Context, admin *server.Admin) (row serv
 		list.Close()
 	}
 	if _, unanswered := errors.AsType[*url.Error](err); unanswered {
-		err = fmt.Errorf("%w; it is not known whether campaign %s was created: the same command with --id %s creates it once", err, s.campaign.ID, s.campaign.ID)
+		err = fmt.Errorf("%w; it is not known whether campaign %s was created: the same command with %s creates it once", err, s.campaign.ID, s.again())
 	}
 	return row, err
+}
+
+// again returns the flags that make the same command create the same campaign.
+func (s *sendCommand) again() string {
+	flags := "--id " + s.campaign.ID
+	if at := s.campaign.StartAt; !at.IsZero() {
+		flags += " --at " + at.Format(time.RFC3339Nano)
+	}
+	return flags
 }
 
 func printCreated(out io.Writer, row server.CampaignRow, asJSON bool) error {
 	if asJSON {
 		return printJSON(out, row)
 	}
-	_, err := fmt.Fprintf(out, "campaign %s runs; watch it with 'frontdesk campaign watch %s'\n", row.ID, row.ID)
+	_, err := fmt.Fprintf(out, "%s; watch it with 'frontdesk campaign watch %s'\n", createdText(row), row.ID)
 	return err
+}
+
+// createdText tells what has begun.
+func createdText(row server.CampaignRow) string {
+	if row.State == "scheduled" {
+		return fmt.Sprintf("campaign %s starts %s", row.ID, startText(row.StartAt, time.Now()))
+	}
+	return fmt.Sprintf("campaign %s runs", row.ID)
 }
 
 // printPlan shows what a campaign would do.
@@ -187,8 +224,12 @@ func printPlan(out io.Writer, p server.CampaignPlan, c server.NewCampaign) error
 	if !p.Checked {
 		checked = "no: " + oneLine(p.Unchecked)
 	}
-	_, err := fmt.Fprintf(out, "receivers  %s\nsends      %s to each, by %s\ncost       %s%d of the month's messages\nquota      %s\nchecked    %s\n",
-		receivers, count(len(c.Messages), "message"), count(p.Calls, "call"), least, p.Cost, quotaText(p), checked)
+	starts := ""
+	if !p.StartAt.IsZero() {
+		starts = "starts     " + startText(p.StartAt, time.Now()) + "\n"
+	}
+	_, err := fmt.Fprintf(out, "%sreceivers  %s\nsends      %s to each, by %s\ncost       %s%d of the month's messages\nquota      %s\nchecked    %s\n",
+		starts, receivers, count(len(c.Messages), "message"), count(p.Calls, "call"), least, p.Cost, quotaText(p), checked)
 	return err
 }
 
@@ -199,7 +240,11 @@ func quotaText(p server.CampaignPlan) string {
 	case !q.Limited:
 		return "no limit"
 	default:
-		text := fmt.Sprintf("%d left of %d (used %d", q.Left, q.Limit, q.Used)
+		month := ""
+		if q.Month != "" {
+			month = " in " + q.Month + ", unless the limit changes"
+		}
+		text := fmt.Sprintf("%d left of %d%s (used %d", q.Left, q.Limit, month, q.Used)
 		if q.Reserved > 0 {
 			text += fmt.Sprintf(", kept for other campaigns %d", q.Reserved)
 		}
