@@ -31,7 +31,7 @@ type childConfig struct {
 	Seed                     uint64        // of the bot's world
 	ButtonAfter              time.Duration // of slow answers; 0 for none
 	Hangs                    bool          // its bot answers nothing
-	Timers                   bool          // its bot sets timers
+	Timers                   bool          // its bot sets timers as it is told
 }
 
 func TestMain(m *testing.M) {
@@ -59,11 +59,11 @@ func runChild(env string) error {
 		stop()
 	}()
 	bot, slowAnswer := newWorld(child.Seed).handler(), ""
-	if child.Hangs {
+	switch {
+	case child.Hangs:
 		bot = frontdesk.HandlerFunc(hang)
-	}
-	if child.Timers {
-		bot = timerBot()
+	case child.Timers:
+		bot = frontdesk.HandlerFunc(obey)
 	}
 	if child.ButtonAfter > 0 {
 		slowAnswer = "button"

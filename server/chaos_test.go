@@ -34,13 +34,7 @@ const (
 // answered: every answer to an event that was taken once, in order; and the
 // calls must have been within LINE's limits.
 func TestChaos(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv(seedEnv); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("%s: %v", seedEnv, err)
-		}
-	}
+	seed := newSeed(t)
 	duration := chaosDuration
 	if text := os.Getenv(durationEnv); text != "" {
 		var err error
@@ -48,11 +42,25 @@ func TestChaos(t *testing.T) {
 			t.Fatalf("%s: %v", durationEnv, err)
 		}
 	}
-	t.Logf("seed %d (%s repeats it)", seed, seedEnv)
 	c := newChaos(t, seed, duration)
+	c.start()
 	c.populate()
 	c.storm()
 	c.judge(c.drain())
+}
+
+// newSeed returns the seed that the environment names or a new one, and prints it.
+func newSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv(seedEnv); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", seedEnv, err)
+		}
+	}
+	t.Logf("seed %d (%s repeats it)", seed, seedEnv)
+	return seed
 }
 
 // chaos is one run.
@@ -72,6 +80,7 @@ type chaos struct {
 	webhooks               []linesim.Webhook
 }
 
+// newChaos returns a run whose server is not started yet.
 func newChaos(t *testing.T, seed uint64, duration time.Duration) *chaos {
 	sim, err := linesim.New(linesim.Config{})
 	if err != nil {
@@ -85,8 +94,11 @@ func newChaos(t *testing.T, seed uint64, duration time.Duration) *chaos {
 		Data: filepath.Join(t.TempDir(), "data"), API: api.URL + "/sim/line",
 		Secret: sim.ChannelSecret(), Token: sim.ChannelAccessToken(), Seed: seed,
 	}}
-	c.start()
-	t.Cleanup(func() { c.child.kill() })
+	t.Cleanup(func() {
+		if c.child != nil {
+			c.child.kill()
+		}
+	})
 	return c
 }
 
@@ -100,17 +112,21 @@ func (c *chaos) start() {
 
 // populate adds users and groups, and waits until the server knows them.
 func (c *chaos) populate() {
-	for i := range chaosUsers {
-		if _, err := c.sim.AddUser(linesim.NewUser{UserID: userID(i), DisplayName: fmt.Sprint("user ", i)}); err != nil {
-			c.t.Fatal(err)
-		}
-	}
+	c.addUsers(chaosUsers)
 	for i, members := range c.world.groups {
 		if _, err := c.sim.AddGroup(linesim.NewGroup{GroupID: groupID(i), Members: members}); err != nil {
 			c.t.Fatal(err)
 		}
 	}
 	c.waitForWebhooks()
+}
+
+func (c *chaos) addUsers(n int) {
+	for i := range n {
+		if _, err := c.sim.AddUser(linesim.NewUser{UserID: userID(i), DisplayName: fmt.Sprint("user ", i)}); err != nil {
+			c.t.Fatal(err)
+		}
+	}
 }
 
 func (c *chaos) waitForWebhooks() {

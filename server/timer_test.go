@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,8 +16,7 @@ import (
 )
 
 // timerBot sets timers as it is told: "after 2s tea", "send 2s tea", "cancel
-// tea", "list", and "many 100 2s 5s" for a hundred, the first one in two seconds
-// and the last one in seven.
+// tea" and "list".
 func timerBot() *frontdesk.Mux {
 	mux := frontdesk.NewMux()
 	mux.Text(`^(after|send) (\S+) (\S+)$`, func(_ context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
@@ -48,15 +46,6 @@ func timerBot() *frontdesk.Mux {
 		}
 		return d.Send(frontdesk.Text("waiting: " + strings.Join(keys, " ")))
 	})
-	mux.Text(`^many (\d+) (\S+) (\S+)$`, func(_ context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
-		n, err := strconv.Atoi(ev.Match[1])
-		first, err1 := time.ParseDuration(ev.Match[2])
-		spread, err2 := time.ParseDuration(ev.Match[3])
-		for i := range n {
-			err = errors.Join(err, d.SetTimer(oneOfMany(i, first+spread*time.Duration(i)/time.Duration(n))))
-		}
-		return errors.Join(err, err1, err2)
-	})
 	mux.Timer("", func(_ context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
 		if early := time.Until(ev.Timer.Due); early > 0 {
 			return d.Send(frontdesk.Text(fmt.Sprintf("%v early", early)))
@@ -64,18 +53,6 @@ func timerBot() *frontdesk.Mux {
 		return d.Send(frontdesk.Text("fired " + ev.Timer.Key + ": " + ev.Timer.Payload))
 	})
 	return mux
-}
-
-// oneOfMany is one of many timers, of every kind.
-func oneOfMany(i int, in time.Duration) frontdesk.Timer {
-	t := frontdesk.Timer{Key: strconv.Itoa(i), After: in}
-	switch i % 3 {
-	case 0:
-		t.Send = []frontdesk.Message{frontdesk.Text("fired " + t.Key + ": ")}
-	case 1:
-		t.After, t.At = 0, time.Now().Add(in)
-	}
-	return t
 }
 
 // timerHouse is a server with a bot, and the simulator.
