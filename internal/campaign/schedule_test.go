@@ -38,6 +38,16 @@ func (w *wallClock) jump(by time.Duration) {
 	w.offset += by
 }
 
+// await waits until the clock is looked at, which it is for what is scheduled.
+func (w *wallClock) await(t *testing.T) {
+	t.Helper()
+	select {
+	case <-w.looked:
+	case <-time.After(patience):
+		t.Fatalf("nobody looked at the clock for %v", patience)
+	}
+}
+
 // at is a campaign to a list that starts at a time.
 func at(id string, start time.Time) Spec {
 	spec := toList(id)
@@ -223,7 +233,7 @@ func TestScheduledIsChanged(t *testing.T) {
 	step("pause again", c, err, StatePaused)
 	clock.jump(2 * time.Hour)
 	for range 20 { // rounds in which it could start
-		<-clock.looked
+		clock.await(t)
 		o.r.poke()
 	}
 	step("paused beyond its time", o.get("sale"), nil, StatePaused)
@@ -246,9 +256,9 @@ func TestScheduledWithoutChannel(t *testing.T) {
 	delete(o.r.cfg.Clients, "main")
 	o.r.cfg.Clients["shop"] = client
 	o.start()
-	<-clock.looked
+	clock.await(t)
 	o.r.poke()
-	<-clock.looked
+	clock.await(t)
 	if c := o.get("sale"); c.State != StateScheduled {
 		t.Errorf("it is %+v", c)
 	}
@@ -379,5 +389,50 @@ func TestRecordWithoutStart(t *testing.T) {
 	o.start()
 	if c := o.await("sale", "it ends", ended); !c.StartAt.IsZero() || c.Sent != 2 {
 		t.Errorf("ended as %+v", c)
+	}
+}
+
+// Those whose time came while nothing ran go out in the order of their times.
+func TestOverdueInOrder(t *testing.T) {
+	o, clock := newOffice(t, 0), &wallClock{}
+	o.r.now = clock.now
+	user := o.users(1)
+	begin := time.Now().Add(time.Hour)
+	for _, i := range []int{3, 0, 4, 2, 1} {
+		spec := at(fmt.Sprintf("c%d", i), begin.Add(time.Duration(i)*time.Minute))
+		spec.Messages = text(spec.ID)
+		o.create(spec, user)
+	}
+	clock.jump(24 * time.Hour)
+	o.start()
+	for i := range 5 {
+		o.await(fmt.Sprintf("c%d", i), "it ends", ended)
+	}
+	want := []string{"push:c0", "push:c1", "push:c2", "push:c3", "push:c4"}
+	if got := o.got(user[0]); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// What has begun waits no more, also when the wall clock is set back.
+func TestWaits(t *testing.T) {
+	now := time.Now()
+	later := now.Add(time.Hour)
+	for _, tc := range []struct {
+		name string
+		rec  record
+		want bool
+	}{
+		{"without a start", record{}, false},
+		{"before its time", record{StartAt: later}, true},
+		{"at its time", record{StartAt: now}, false},
+		{"after its time", record{StartAt: now.Add(-time.Hour)}, false},
+		{"the log was marked for it", record{StartAt: later, Position: 7}, false},
+		{"a chunk is in the outbox", record{StartAt: later, Position: 7, Next: 1, Open: []int{0}}, false},
+		{"a chunk was sent", record{StartAt: later, Next: 1}, false},
+	} {
+		if got := newCampaign(tc.rec).waits(now); got != tc.want {
+			t.Errorf("%s: got %v, want %v", tc.name, got, tc.want)
+		}
 	}
 }
