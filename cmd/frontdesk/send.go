@@ -185,6 +185,9 @@ func (s *sendCommand) again() string {
 	if at := s.campaign.StartAt; !at.IsZero() {
 		flags += " --at " + at.Format(time.RFC3339Nano)
 	}
+	if s.start.in != "" {
+		flags += " in place of --in"
+	}
 	return flags
 }
 
