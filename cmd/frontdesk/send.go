@@ -55,9 +55,10 @@ receiver, however many messages a call has; who blocked the bot is not counted. 
 bot answers people goes before campaigns.
 
 The campaign survives restarts; one whose time came meanwhile goes out first thing. It is
-watched until it has ended, but when it starts in more than a minute only with --watch. Ctrl-C ends the watching, not the campaign: see
-'frontdesk campaign'. When it is not known whether a campaign was created, the same
-command with the same --id creates it once.`,
+watched until it has ended; one that starts in more than a minute only with --watch.
+Ctrl-C ends the watching, not the campaign: see 'frontdesk campaign'. When it is not known
+whether a campaign was created, the same command with the same --id, and the same --at,
+creates it once.`,
 		Example: `  frontdesk send --to-file users.txt --message "We open at 10" --dry-run
   frontdesk send --to-all --message-file sale.json --name "summer sale" --yes --detach
   frontdesk send --to-all --message "Merry Christmas" --at '2026-12-24 18:00'
