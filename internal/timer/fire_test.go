@@ -176,7 +176,7 @@ func TestOverdue(t *testing.T) {
 	var want []string
 	for i := range 300 {
 		n := i * 7 % 300
-		h.store(s, soon(s, fmt.Sprintf("%03d", n), time.Duration(n-400)*time.Second))
+		h.store(s, soon(s, fmt.Sprintf("%03d", n), time.Duration(n-400)*10*time.Second))
 		want = append(want, fmt.Sprintf("%03d", i))
 	}
 	h.store(s, engine.TimerOp{Key: "zzz", At: h.now().Add(-50 * time.Second), Every: 20 * time.Second})
