@@ -45,7 +45,7 @@ func (o opener) parked(ctx context.Context, maxBytes int64) (*Parked, error) {
 		Storage:           jetstream.FileStorage,
 		Discard:           jetstream.DiscardNew,
 		MaxBytes:          maxBytes + parkedReserve,
-		MaxMsgsPerSubject: 1,
+		MaxMsgsPerSubject: 2, // while one is replaced, see write
 		Replicas:          o.replicas,
 	})
 	if err != nil {
@@ -74,12 +74,19 @@ func (p *Parked) Take(ctx context.Context, a Answer, by string) error {
 	return p.write(ctx, a)
 }
 
+// write stores an answer and deletes an earlier one with its key. The stream's
+// limit for each subject must not do that: what it removes leaves no trace on disk,
+// and would come back if the later one is deleted and the process killed.
 func (p *Parked) write(ctx context.Context, a Answer) error {
 	data, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("answer to event %s cannot be encoded", a.EventID) // the JSON error may quote a message
 	}
-	_, err = p.js.Publish(ctx, parkedSubject(a.Key), data)
+	subject := parkedSubject(a.Key)
+	_, err = p.js.Publish(ctx, subject, data)
+	if err == nil {
+		err = p.stream.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeKeep(1))
+	}
 	switch {
 	case isFull(err):
 		return fmt.Errorf("parked answers: %w", ErrFull)

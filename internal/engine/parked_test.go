@@ -3,6 +3,9 @@ package engine
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -111,19 +114,35 @@ func TestParkedFull(t *testing.T) {
 	}
 }
 
-// What is parked, and what is not any more, outlives the process.
+// What is parked, and what is not any more, outlives the process, with and without
+// an orderly end.
 func TestParkedSurvives(t *testing.T) {
-	cfg := testConfig(t.TempDir())
-	e := mustOpen(t, cfg)
-	park(t, e.Parked, answerTo("E1", "one"), answerTo("E2", "two"))
-	if err := e.Parked.Delete(t.Context(), "main/E1"); err != nil {
-		t.Fatal(err)
-	}
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
-	e = mustOpen(t, cfg)
-	if got, want := parkedTexts(t, e.Parked, 9), []string{`E2 "two" `}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+	for _, clean := range []bool{true, false} {
+		t.Run(fmt.Sprintf("clean %v", clean), func(t *testing.T) {
+			cfg := testConfig(t.TempDir())
+			e := mustOpen(t, cfg)
+			one, two, three := answerTo("E1", "one"), answerTo("E2", "two"), answerTo("E3", "three")
+			park(t, e.Parked, one, two, three)
+			for _, taken := range []Answer{one, two} {
+				if err := e.Parked.Take(t.Context(), taken, "tap"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := e.Parked.Delete(t.Context(), one.Key); err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if !clean {
+				if err := os.Remove(filepath.Join(cfg.Dir, cleanMark)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e = mustOpen(t, cfg)
+			if got, want := parkedTexts(t, e.Parked, 9), []string{`E3 "three" `, `E2 "two" tap`}; !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
 	}
 }
