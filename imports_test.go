@@ -79,8 +79,12 @@ func forbidden(folder, imported string, test bool) string {
 		return "commands are not imported"
 	case strings.HasPrefix(folder, "cmd/"):
 		return ""
-	case folder == "line" || folder == "linesim":
+	case folder == "line" || folder == "line/rule":
 		return "it stands alone, for use by others"
+	case folder == "linesim":
+		if !to("line/rule") {
+			return "it stands alone, for use by others; only LINE's rules are not its own"
+		}
 	case folder == "desktest" || strings.HasPrefix(folder, "bots/"):
 		if !root && !to("line") {
 			return "it may import the root package and line"
@@ -131,6 +135,9 @@ func TestForbidden(t *testing.T) {
 		{"server", module + "/linesim", false, false},
 		{"line", module, false, false},
 		{"linesim", module + "/line", false, false},
+		{"linesim", module + "/line/rule", false, true},
+		{"line", module + "/line/rule", false, false},
+		{"line/rule", module + "/line", false, false},
 		{"bots/parrot", module, false, true},
 		{"bots/parrot", module + "/server", false, false},
 		{"cmd/frontdesk", module + "/linesim", false, true},

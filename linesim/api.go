@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/line/rule"
 )
 
 // linePrefix is where LINE's two hosts (api.line.me and api-data.line.me) stand.
@@ -45,43 +47,13 @@ func success(body any) (answer, error) { return answer{status: http.StatusOK, bo
 // empty is LINE's answer without content.
 type empty struct{}
 
-// apiError is an answer in LINE's error form (Messaging API reference, "Error responses").
-type apiError struct {
-	status  int
-	Message string        `json:"message"`
-	Details []errorDetail `json:"details,omitempty"`
-}
-
-type errorDetail struct {
-	Message  string `json:"message,omitempty"`
-	Property string `json:"property,omitempty"`
-}
-
-func (e *apiError) Error() string { return fmt.Sprintf("%d %s", e.status, e.Message) }
-
-// fail makes an apiError.
-func fail(status int, message string) error { return &apiError{status: status, Message: message} }
-
-// errorsInBody is LINE's answer to a body whose values break rules.
-func errorsInBody(details []errorDetail) error {
-	return &apiError{
-		status: http.StatusBadRequest, Message: fmt.Sprintf("The request body has %d error(s)", len(details)),
-		Details: details,
-	}
-}
-
-// badProperty is LINE's answer to a property that cannot be understood.
-func badProperty(name string) error {
-	return fail(http.StatusBadRequest, "The property, "+name+", in the request body is invalid (line: -, column: -)")
-}
-
 // rateLimited is LINE's answer to a call above the rate.
 func rateLimited() error {
-	return fail(http.StatusTooManyRequests, "The API rate limit has been exceeded. Try again later.")
+	return rule.Refuse(http.StatusTooManyRequests, "The API rate limit has been exceeded. Try again later.")
 }
 
 // notFound is LINE's answer to an id or path it does not know.
-func notFound() error { return fail(http.StatusNotFound, "Not found") }
+func notFound() error { return rule.Refuse(http.StatusNotFound, "Not found") }
 
 // errCut stands for no answer at all: the connection is closed.
 var errCut = errors.New("connection cut by a fault")
@@ -152,7 +124,7 @@ func (s *Simulator) gate(rt *route, c *call) error {
 		return errCut
 	}
 	if !rt.open && !s.authenticLocked(c.r, now) {
-		return fail(http.StatusUnauthorized, "Authentication failed due to the following reason: invalid token. "+
+		return rule.Refuse(http.StatusUnauthorized, "Authentication failed due to the following reason: invalid token. "+
 			"Confirm that the access token in the authorization header is valid.")
 	}
 	if !s.limits.take(rt, now) {
@@ -173,16 +145,16 @@ func (c *call) read(rt *route, w http.ResponseWriter) error {
 	if c.body, err = io.ReadAll(http.MaxBytesReader(w, c.r.Body, limit)); err != nil {
 		c.body = nil // half a request tells nothing
 		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-			return fail(http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+			return rule.Refuse(http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		}
-		return fail(http.StatusBadRequest, "The request body could not be read")
+		return rule.Refuse(http.StatusBadRequest, "The request body could not be read")
 	}
 	if err := checkContentType(rt.body, c.r.Header.Get("Content-Type")); err != nil {
 		return err
 	}
 	var valid bool
-	if c.retryKey, valid = parseRetryKey(c.r.Header.Get("X-Line-Retry-Key")); !valid || c.retryKey != "" && !rt.retry {
-		return fail(http.StatusBadRequest, "The request header, X-Line-Retry-Key, is invalid")
+	if c.retryKey, valid = rule.RetryKey(c.r.Header.Get("X-Line-Retry-Key")); !valid || c.retryKey != "" && !rt.retry {
+		return rule.Refuse(http.StatusBadRequest, "The request header, X-Line-Retry-Key, is invalid")
 	}
 	return nil
 }
@@ -209,7 +181,7 @@ func checkContentType(want bodyKind, got string) error {
 	if media, _, err := mime.ParseMediaType(got); err == nil && slices.Contains(mediaTypes(want), media) {
 		return nil
 	}
-	return fail(http.StatusUnsupportedMediaType, "The content type, "+got+", is not supported")
+	return rule.Refuse(http.StatusUnsupportedMediaType, "The content type, "+got+", is not supported")
 }
 
 // mediaTypes returns the types of content that a request may have.
@@ -226,44 +198,18 @@ func mediaTypes(want bodyKind) []string {
 }
 
 // decode reads the JSON body of a call into v.
-func (c *call) decode(v any) error {
-	err := json.Unmarshal(c.body, v)
-	var syntax *json.SyntaxError
-	var wrong *json.UnmarshalTypeError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &wrong) && wrong.Field != "":
-		return badProperty(wrong.Field)
-	case errors.As(err, &syntax):
-		line, column := position(c.body, syntax.Offset)
-		return fail(http.StatusBadRequest,
-			fmt.Sprintf("The request body could not be parsed as JSON (line: %d, column: %d)", line, column))
-	}
-	return fail(http.StatusBadRequest, "The request body could not be parsed as JSON (line: 1, column: 1)")
-}
-
-// position turns an offset in body into a line and a column, both from 1.
-func position(body []byte, offset int64) (line, column int) {
-	line, column = 1, 1
-	for _, b := range body[:min(offset, int64(len(body)))] {
-		if column++; b == '\n' {
-			line, column = line+1, 1
-		}
-	}
-	return line, column
-}
+func (c *call) decode(v any) error { return rule.Decode(c.body, v) }
 
 // errorAnswer turns the error of an operation into an answer.
 func errorAnswer(err error) answer {
-	var e *apiError
+	var e *rule.Refusal
 	if errors.Is(err, errCut) {
 		return answer{}
 	}
 	if !errors.As(err, &e) {
-		e = &apiError{status: http.StatusInternalServerError, Message: err.Error()}
+		e = &rule.Refusal{Status: http.StatusInternalServerError, Message: err.Error()}
 	}
-	return answer{status: e.status, body: e}
+	return answer{status: e.Status, body: e}
 }
 
 // writeAnswer sends an answer. A client that is gone is not an error of the simulator.

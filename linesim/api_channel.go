@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/line/rule"
 )
 
 // webhookEndpoint answers GET /v2/bot/channel/webhook/endpoint.
@@ -11,7 +13,7 @@ func (s *Simulator) webhookEndpoint(*call) (answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.webhookURL == "" {
-		return answer{}, fail(http.StatusNotFound, "Webhook endpoint not found")
+		return answer{}, rule.Refuse(http.StatusNotFound, "Webhook endpoint not found")
 	}
 	return success(map[string]any{"endpoint": s.webhookURL, "active": true})
 }
@@ -26,7 +28,7 @@ func (s *Simulator) setWebhookEndpoint(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if req.Endpoint == "" || s.SetWebhookURL(req.Endpoint) != nil {
-		return answer{}, fail(http.StatusBadRequest, "Invalid webhook endpoint URL")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "Invalid webhook endpoint URL")
 	}
 	return success(empty{})
 }
@@ -54,11 +56,11 @@ func (s *Simulator) testWebhook(c *call) (answer, error) {
 		req.Endpoint = s.webhookURL
 		s.mu.Unlock()
 		if req.Endpoint == "" {
-			return answer{}, fail(http.StatusNotFound, "Webhook endpoint not found")
+			return answer{}, rule.Refuse(http.StatusNotFound, "Webhook endpoint not found")
 		}
 	}
 	if checkWebhookURL(req.Endpoint) != nil {
-		return answer{}, fail(http.StatusBadRequest, "Invalid webhook endpoint URL")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "Invalid webhook endpoint URL")
 	}
 	s.mu.Lock()
 	client := s.clients[s.faults.faults.Webhooks.HTTP]

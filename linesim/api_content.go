@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/http"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/line/rule"
 )
 
 // contentOf finds the media of the message in a request's path.
@@ -15,7 +17,7 @@ func (s *Simulator) contentOf(r *http.Request) (content, error) {
 	case !known:
 		return content{}, notFound()
 	case found.gone:
-		return content{}, fail(http.StatusGone, "The content is gone")
+		return content{}, rule.Refuse(http.StatusGone, "The content is gone")
 	}
 	return *found, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/line-frontdesk/frontdesk/line/rule"
 	"github.com/tidwall/gjson"
 )
 
@@ -46,19 +47,19 @@ type coupons struct{ all []*coupon }
 func newCoupons() coupons { return coupons{} }
 
 // couponRule is the rule of a new coupon (messaging-api.yml, CouponCreateRequest).
-func couponRule() rule {
-	return object(
-		must("acquisitionCondition", byType(map[string]rule{
-			"normal":  object(),
-			"lottery": object(must("lotteryProbability", integer(1, 99)), must("maxAcquireCount", integer(-1, 999_999))),
+func couponRule() rule.Rule {
+	return rule.Object(
+		rule.Must("acquisitionCondition", rule.ByType(map[string]rule.Rule{
+			"normal":  rule.Object(),
+			"lottery": rule.Object(rule.Must("lotteryProbability", rule.Integer(1, 99)), rule.Must("maxAcquireCount", rule.Integer(-1, 999_999))),
 		})),
-		must("endTimestamp", integer(0, math.MaxInt64)), must("startTimestamp", integer(0, math.MaxInt64)),
-		must("maxUseCountPerTicket", integer(0, 1)), must("title", units(60)), may("description", units(1000)),
-		may("usageCondition", units(100)), may("barcodeImageUrl", mediaURL), may("imageUrl", mediaURL),
-		may("reward", byType(map[string]rule{
-			"cashBack": object(), "discount": object(), "free": object(), "gift": object(), "others": object(),
+		rule.Must("endTimestamp", rule.Integer(0, math.MaxInt64)), rule.Must("startTimestamp", rule.Integer(0, math.MaxInt64)),
+		rule.Must("maxUseCountPerTicket", rule.Integer(0, 1)), rule.Must("title", rule.Units(60)), rule.May("description", rule.Units(1000)),
+		rule.May("usageCondition", rule.Units(100)), rule.May("barcodeImageUrl", rule.MediaURL), rule.May("imageUrl", rule.MediaURL),
+		rule.May("reward", rule.ByType(map[string]rule.Rule{
+			"cashBack": rule.Object(), "discount": rule.Object(), "free": rule.Object(), "gift": rule.Object(), "others": rule.Object(),
 		})),
-		must("visibility", oneOf("UNLISTED", "PUBLIC")), must("timezone", nil),
+		rule.Must("visibility", rule.OneOf("UNLISTED", "PUBLIC")), rule.Must("timezone", nil),
 	)
 }
 
@@ -68,20 +69,20 @@ func (s *Simulator) createCoupon(c *call) (answer, error) {
 	if err := c.decode(made); err != nil {
 		return answer{}, err
 	}
-	var r report
+	var r rule.Report
 	couponRule()(&r, gjson.ParseBytes(c.body))
-	if r.details == nil && made.End <= made.Start {
-		r.details = []errorDetail{{Message: "Must be after startTimestamp", Property: "endTimestamp"}}
+	if r.Details == nil && made.End <= made.Start {
+		r.Details = []rule.Detail{{Message: "Must be after startTimestamp", Property: "endTimestamp"}}
 	}
-	if r.details != nil {
-		return answer{}, errorsInBody(r.details)
+	if r.Details != nil {
+		return answer{}, rule.InBody(r.Details)
 	}
 	now := time.Now()
 	made.ID, made.Created, made.Status, made.MaxTickets = newULID(now), now.UnixMilli(), couponRunning, 1
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.coupons.all) >= maxCoupons {
-		return answer{}, fail(http.StatusBadRequest, "The number of coupons has reached its limit")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "The number of coupons has reached its limit")
 	}
 	s.coupons.all = append(s.coupons.all, made)
 	return success(map[string]string{"couponId": made.ID})
@@ -118,7 +119,7 @@ func (s *Simulator) closeCoupon(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if k.Status == couponClosed {
-		return answer{}, fail(http.StatusGone, "The coupon is closed")
+		return answer{}, rule.Refuse(http.StatusGone, "The coupon is closed")
 	}
 	k.Status = couponClosed
 	return success(empty{})

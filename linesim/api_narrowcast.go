@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/line-frontdesk/frontdesk/line/rule"
 	"github.com/tidwall/gjson"
 )
 
@@ -41,12 +42,12 @@ func (s *Simulator) narrowcast(c *call) (answer, error) {
 	if err := c.decode(&req); err != nil {
 		return answer{}, err
 	}
-	details := append(s.checker.check(req.Messages), checkAudience(req)...)
+	details := append(s.checker.messages.Details(req.Messages), checkAudience(req)...)
 	if details == nil {
-		details = mentionDetails(req.Messages)
+		details = rule.Mentions(req.Messages)
 	}
 	if details != nil {
-		return answer{}, errorsInBody(details)
+		return answer{}, rule.InBody(details)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,7 +59,7 @@ func (s *Simulator) narrowcast(c *call) (answer, error) {
 	if id := gjson.GetBytes(req.Recipient, "requestId").Str; id != "" {
 		earlier, ok := s.narrow.get(id)
 		if !ok {
-			return answer{}, badProperty("recipient.requestId")
+			return answer{}, rule.BadProperty("recipient.requestId")
 		}
 		to = earlier.to
 	}
@@ -78,24 +79,24 @@ func (s *Simulator) narrowcast(c *call) (answer, error) {
 }
 
 // checkAudience reports what is wrong with the recipients of a narrowcast.
-func checkAudience(req narrowcastRequest) []errorDetail {
-	var r report
+func checkAudience(req narrowcastRequest) []rule.Detail {
+	var r rule.Report
 	if req.Recipient != nil {
-		r.under(step{name: "recipient"}, byType(map[string]rule{
-			"operator": object(), "audience": object(must("audienceGroupId", integer(1, math.MaxInt64))),
-			"redelivery": object(must("requestId", nil)),
+		r.Under(rule.Step{Name: "recipient"}, rule.ByType(map[string]rule.Rule{
+			"operator": rule.Object(), "audience": rule.Object(rule.Must("audienceGroupId", rule.Integer(1, math.MaxInt64))),
+			"redelivery": rule.Object(rule.Must("requestId", nil)),
 		}), gjson.ParseBytes(req.Recipient))
 	}
 	if req.Filter != nil {
-		r.under(step{name: "filter"}, object(may("demographic", byType(map[string]rule{
-			"age": object(), "appType": object(), "area": object(), "gender": object(), "operator": object(),
-			"subscriptionPeriod": object(),
+		r.Under(rule.Step{Name: "filter"}, rule.Object(rule.May("demographic", rule.ByType(map[string]rule.Rule{
+			"age": rule.Object(), "appType": rule.Object(), "area": rule.Object(), "gender": rule.Object(), "operator": rule.Object(),
+			"subscriptionPeriod": rule.Object(),
 		}))), gjson.ParseBytes(req.Filter))
 	}
 	if req.Limit.Max != nil && *req.Limit.Max < 1 {
-		r.details = append(r.details, errorDetail{Message: "Must be greater than or equal to 1", Property: "limit.max"})
+		r.Details = append(r.Details, rule.Detail{Message: "Must be greater than or equal to 1", Property: "limit.max"})
 	}
-	return r.details
+	return r.Details
 }
 
 // progressOfNarrowcast answers GET /v2/bot/message/progress/narrowcast.

@@ -6,28 +6,30 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/line/rule"
 )
 
 // pushByPhone answers POST /bot/pnp/push: a "LINE notification message" to the user whose phone number has the
 // given SHA-256. With X-Line-Delivery-Tag a delivery event follows. A number that nobody has is 422.
 func (s *Simulator) pushByPhone(c *call) (answer, error) {
-	var req sendRequest
+	var req rule.Send
 	if err := c.decode(&req); err != nil {
 		return answer{}, err
 	}
-	details := s.checker.check(req.Messages)
+	details := s.checker.messages.Details(req.Messages)
 	if req.To == "" {
-		details = append(details, errorDetail{Message: mayNotBeEmpty, Property: "to"})
+		details = append(details, rule.Detail{Message: rule.MayNotBeEmpty, Property: "to"})
 	}
 	if details != nil {
-		return answer{}, errorsInBody(details)
+		return answer{}, rule.InBody(details)
 	}
 	tag := c.r.Header.Get("X-Line-Delivery-Tag")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.byPhone[req.To]
 	if a == nil || a.Blocked {
-		return answer{}, fail(http.StatusUnprocessableEntity, "Failed to send messages")
+		return answer{}, rule.Refuse(http.StatusUnprocessableEntity, "Failed to send messages")
 	}
 	if err := s.roomLocked(); tag != "" && err != nil {
 		return answer{}, err

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/line/rule"
 )
 
 const (
@@ -30,13 +32,13 @@ type userProfile struct {
 
 // badParameter is LINE's answer to an id in the path that cannot be one.
 func badParameter(name string) error {
-	return fail(http.StatusBadRequest, "The value for the '"+name+"' parameter is invalid")
+	return rule.Refuse(http.StatusBadRequest, "The value for the '"+name+"' parameter is invalid")
 }
 
 // profile answers GET /v2/bot/profile/{userId}.
 func (s *Simulator) profile(c *call) (answer, error) {
 	id := c.r.PathValue("userId")
-	if !validChatID(id, "U") {
+	if !rule.ChatID(id, "U") {
 		return answer{}, badParameter("userId")
 	}
 	s.mu.Lock()
@@ -117,7 +119,7 @@ func (s *Simulator) chatLocked(c *call) (*Group, error) {
 		name, kind = "roomId", "R"
 	}
 	id := c.r.PathValue(name)
-	if !validChatID(id, kind) {
+	if !rule.ChatID(id, kind) {
 		return nil, badParameter(name)
 	}
 	if g, known := s.groups[id]; known && g.Joined {
@@ -146,7 +148,7 @@ func (s *Simulator) memberProfile(c *call) (answer, error) {
 		return answer{}, err
 	}
 	id := c.r.PathValue("userId")
-	if !validChatID(id, "U") {
+	if !rule.ChatID(id, "U") {
 		return answer{}, badParameter("userId")
 	}
 	if !slices.Contains(g.Members, id) {
@@ -215,15 +217,15 @@ func (s *Simulator) startLoading(c *call) (answer, error) {
 	if err := c.decode(&req); err != nil {
 		return answer{}, err
 	}
-	if !validChatID(req.ChatID, "U") {
-		return answer{}, errorsInBody([]errorDetail{{Message: "Only user id is acceptable", Property: "chatId"}})
+	if !rule.ChatID(req.ChatID, "U") {
+		return answer{}, rule.InBody([]rule.Detail{{Message: "Only user id is acceptable", Property: "chatId"}})
 	}
 	seconds := defaultLoading
 	if req.LoadingSeconds != nil {
 		seconds = *req.LoadingSeconds
 	}
 	if seconds < 5 || seconds > maxLoading || seconds%5 != 0 {
-		return answer{}, errorsInBody([]errorDetail{{Message: "Must be a multiple of 5 between 5 and 60", Property: "loadingSeconds"}})
+		return answer{}, rule.InBody([]rule.Detail{{Message: "Must be a multiple of 5 between 5 and 60", Property: "loadingSeconds"}})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -252,7 +254,7 @@ func (s *Simulator) markAsRead(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if !s.validReadToken(req.Token) {
-		return answer{}, fail(http.StatusBadRequest,
+		return answer{}, rule.Refuse(http.StatusBadRequest,
 			"Invalid markAsReadToken. Tokens must be used by the bot that received them via Webhook.")
 	}
 	return success(empty{})
@@ -268,8 +270,8 @@ func (s *Simulator) markUserAsRead(c *call) (answer, error) {
 	if err := c.decode(&req); err != nil {
 		return answer{}, err
 	}
-	if !validChatID(req.Chat.UserID, "U") {
-		return answer{}, badProperty("chat.userId")
+	if !rule.ChatID(req.Chat.UserID, "U") {
+		return answer{}, rule.BadProperty("chat.userId")
 	}
 	return success(empty{})
 }

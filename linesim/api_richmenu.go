@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 
+	"github.com/line-frontdesk/frontdesk/line/rule"
 	"github.com/tidwall/gjson"
 )
 
@@ -13,10 +14,10 @@ func (s *Simulator) checkMenu(c *call) (*menu, error) {
 	if err := c.decode(&m); err != nil {
 		return nil, err
 	}
-	var r report
+	var r rule.Report
 	s.checker.menuRule()(&r, gjson.ParseBytes(c.body))
-	if r.details != nil {
-		return nil, errorsInBody(r.details)
+	if r.Details != nil {
+		return nil, rule.InBody(r.Details)
 	}
 	return &m, nil
 }
@@ -38,7 +39,7 @@ func (s *Simulator) createMenu(c *call) (answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.menus.order) >= maxMenus {
-		return answer{}, fail(http.StatusBadRequest, "The number of rich menus has reached its limit")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "The number of rich menus has reached its limit")
 	}
 	m.ID = "richmenu-" + randomHex(16)
 	s.menus.byID[m.ID] = m
@@ -102,9 +103,9 @@ func (s *Simulator) setMenuImage(c *call) (answer, error) {
 	case err != nil:
 		return answer{}, err
 	case m.image != nil:
-		return answer{}, fail(http.StatusBadRequest, "An image has already been uploaded to the richmenu")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "An image has already been uploaded to the richmenu")
 	case len(c.body) == 0:
-		return answer{}, fail(http.StatusBadRequest, "The image is empty")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "The image is empty")
 	}
 	m.image, m.imageType = c.body, mediaTypeOf("image", c.body)
 	return success(empty{})
@@ -132,21 +133,21 @@ func (s *Simulator) createAlias(c *call) (answer, error) {
 	if err := c.decode(&a); err != nil {
 		return answer{}, err
 	}
-	var r report
-	object(must("richMenuAliasId", word(1, maxAlias, aliasAlphabet)), must("richMenuId", nil))(&r, gjson.ParseBytes(c.body))
-	if r.details != nil {
-		return answer{}, errorsInBody(r.details)
+	var r rule.Report
+	rule.Object(rule.Must("richMenuAliasId", rule.Word(1, rule.MaxAlias, aliasAlphabet)), rule.Must("richMenuId", nil))(&r, gjson.ParseBytes(c.body))
+	if r.Details != nil {
+		return answer{}, rule.InBody(r.Details)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i, taken := s.menus.alias(a.AliasID)
 	switch {
 	case taken:
-		return answer{}, fail(http.StatusBadRequest, "conflict richmenu alias id")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "conflict richmenu alias id")
 	case s.menus.byID[a.MenuID] == nil:
-		return answer{}, fail(http.StatusBadRequest, "richmenu not found")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "richmenu not found")
 	case len(s.menus.aliases) >= maxMenus:
-		return answer{}, fail(http.StatusBadRequest, "The number of rich menu aliases has reached its limit")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "The number of rich menu aliases has reached its limit")
 	}
 	s.menus.aliases = append(s.menus.aliases[:i:i], append([]menuAlias{a}, s.menus.aliases[i:]...)...)
 	return success(empty{})
@@ -160,7 +161,7 @@ func (s *Simulator) aliasLocked(c *call) (*menuAlias, error) {
 	if i, ok := s.menus.alias(c.r.PathValue("richMenuAliasId")); ok {
 		return &s.menus.aliases[i], nil
 	}
-	return nil, fail(http.StatusNotFound, "richmenu alias not found")
+	return nil, rule.Refuse(http.StatusNotFound, "richmenu alias not found")
 }
 
 // getAlias answers GET /v2/bot/richmenu/alias/{richMenuAliasId}.
@@ -196,7 +197,7 @@ func (s *Simulator) updateAlias(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if s.menus.byID[req.MenuID] == nil {
-		return answer{}, fail(http.StatusBadRequest, "richmenu not found")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "richmenu not found")
 	}
 	a.MenuID = req.MenuID
 	return success(empty{})
@@ -208,7 +209,7 @@ func (s *Simulator) deleteAlias(c *call) (answer, error) {
 	defer s.mu.Unlock()
 	i, ok := s.menus.alias(c.r.PathValue("richMenuAliasId"))
 	if !ok {
-		return answer{}, fail(http.StatusNotFound, "richmenu alias not found")
+		return answer{}, rule.Refuse(http.StatusNotFound, "richmenu alias not found")
 	}
 	s.menus.aliases = append(s.menus.aliases[:i:i], s.menus.aliases[i+1:]...)
 	return success(empty{})

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/line-frontdesk/frontdesk/line/rule"
 	"github.com/tidwall/gjson"
 )
 
@@ -30,7 +31,7 @@ func (s *Simulator) setDefaultMenu(c *call) (answer, error) {
 func (s *Simulator) shownMenuLocked(c *call) (*menu, error) {
 	m, err := s.menuLocked(c)
 	if err == nil && m.image == nil {
-		err = fail(http.StatusBadRequest, "must upload richmenu image before applying it to user")
+		err = rule.Refuse(http.StatusBadRequest, "must upload richmenu image before applying it to user")
 	}
 	return m, err
 }
@@ -45,7 +46,7 @@ func (s *Simulator) defaultMenu(*call) (answer, error) {
 // menuID answers the id of a rich menu, or why there is none.
 func menuID(id, none string) (answer, error) {
 	if id == "" {
-		return answer{}, fail(http.StatusNotFound, none)
+		return answer{}, rule.Refuse(http.StatusNotFound, none)
 	}
 	return success(map[string]string{"richMenuId": id})
 }
@@ -61,7 +62,7 @@ func (s *Simulator) cancelDefaultMenu(*call) (answer, error) {
 // pathUserLocked finds the user in the path of a call.
 func (s *Simulator) pathUserLocked(c *call) (*account, error) {
 	id := c.r.PathValue("userId")
-	if !validChatID(id, "U") {
+	if !rule.ChatID(id, "U") {
 		return nil, badParameter("userId")
 	}
 	if a, ok := s.users[id]; ok {
@@ -123,12 +124,12 @@ func (s *Simulator) bulk(c *call, link bool) (answer, error) {
 		return answer{}, err
 	}
 	if len(req.UserIDs) < 1 || len(req.UserIDs) > maxBulk {
-		return answer{}, errorsInBody([]errorDetail{{Message: sizeBetween(1, maxBulk), Property: "userIds"}})
+		return answer{}, rule.InBody([]rule.Detail{{Message: rule.SizeBetween(1, maxBulk), Property: "userIds"}})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if link && s.menus.byID[req.MenuID] == nil {
-		return answer{}, fail(http.StatusBadRequest, "richmenu not found")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "richmenu not found")
 	}
 	for _, id := range req.UserIDs {
 		if a, ok := s.users[id]; ok {
@@ -143,16 +144,16 @@ func checkBatch(c *call) ([]gjson.Result, error) {
 	if err := c.decode(&struct{}{}); err != nil {
 		return nil, err
 	}
-	var r report
+	var r rule.Report
 	v := gjson.ParseBytes(c.body)
-	object(
-		must("operations", list(1, maxBatch, byType(map[string]rule{
-			"link": object(must("from", nil), must("to", nil)), "unlink": object(must("from", nil)), "unlinkAll": object(),
+	rule.Object(
+		rule.Must("operations", rule.List(1, maxBatch, rule.ByType(map[string]rule.Rule{
+			"link": rule.Object(rule.Must("from", nil), rule.Must("to", nil)), "unlink": rule.Object(rule.Must("from", nil)), "unlinkAll": rule.Object(),
 		}))),
-		may("resumeRequestKey", word(1, 100, wordAlphabet+"-")),
+		rule.May("resumeRequestKey", rule.Word(1, 100, rule.WordAlphabet+"-")),
 	)(&r, v)
-	if r.details != nil {
-		return nil, errorsInBody(r.details)
+	if r.Details != nil {
+		return nil, rule.InBody(r.Details)
 	}
 	return v.Get("operations").Array(), nil
 }

@@ -3,31 +3,10 @@ package linesim
 import (
 	"encoding/json"
 	"net/http"
-	"strconv"
 	"time"
 
-	"github.com/tidwall/gjson"
+	"github.com/line-frontdesk/frontdesk/line/rule"
 )
-
-// maxMulticast is how many users one multicast reaches (messaging-api.yml, MulticastRequest).
-const maxMulticast = 500
-
-// sendRequest is the body of reply, push and broadcast, and of the validate operations.
-type sendRequest struct {
-	ReplyToken           string            `json:"replyToken"`
-	To                   string            `json:"to"`
-	Messages             []json.RawMessage `json:"messages"`
-	NotificationDisabled bool              `json:"notificationDisabled"`
-	Units                []string          `json:"customAggregationUnits"`
-}
-
-// multicastRequest is the body of multicast.
-type multicastRequest struct {
-	To                   []string          `json:"to"`
-	Messages             []json.RawMessage `json:"messages"`
-	NotificationDisabled bool              `json:"notificationDisabled"`
-	Units                []string          `json:"customAggregationUnits"`
-}
 
 // sendResponse is the answer to reply and push, and to a push whose retry key was accepted before.
 type sendResponse struct {
@@ -37,32 +16,26 @@ type sendResponse struct {
 
 // reply answers POST /v2/bot/message/reply: free, once a token, within its life.
 func (s *Simulator) reply(c *call) (answer, error) {
-	var req sendRequest
+	var req rule.Send
 	if err := c.decode(&req); err != nil {
 		return answer{}, err
 	}
-	details := s.checker.check(req.Messages)
-	if req.ReplyToken == "" {
-		details = append(details, errorDetail{Message: mayNotBeEmpty, Property: "replyToken"})
-	}
-	if details != nil {
-		return answer{}, errorsInBody(details)
+	if err := s.checker.messages.Reply(req); err != nil {
+		return answer{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	token, valid := s.findTokenLocked(req.ReplyToken, now)
 	if !valid {
-		return answer{}, fail(http.StatusBadRequest, "Invalid reply token")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "Invalid reply token")
 	}
-	if token.chatID[0] == 'U' {
-		if details := mentionDetails(req.Messages); details != nil {
-			return answer{}, errorsInBody(details)
-		}
+	if err := rule.MentionsFor(token.chatID, req.Messages); err != nil {
+		return answer{}, err
 	}
 	s.useTokenLocked(token)
 	if g := s.groups[token.chatID]; g != nil && !g.Joined {
-		return answer{}, fail(http.StatusBadRequest, "Invalid reply token")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "Invalid reply token")
 	}
 	if t, ok := s.events.get(token.eventID); ok {
 		t.requests = append(t.requests, c.requestID)
@@ -74,24 +47,12 @@ func (s *Simulator) reply(c *call) (answer, error) {
 
 // push answers POST /v2/bot/message/push: to one user, group or room.
 func (s *Simulator) push(c *call) (answer, error) {
-	var req sendRequest
+	var req rule.Send
 	if err := c.decode(&req); err != nil {
 		return answer{}, err
 	}
-	details := append(s.checker.check(req.Messages), checkUnits(req.Units)...)
-	if req.To == "" {
-		details = append(details, errorDetail{Message: mayNotBeEmpty, Property: "to"})
-	}
-	if details != nil {
-		return answer{}, errorsInBody(details)
-	}
-	if !validChatID(req.To, "UCR") {
-		return answer{}, badProperty("to")
-	}
-	if req.To[0] == 'U' {
-		if details := mentionDetails(req.Messages); details != nil {
-			return answer{}, errorsInBody(details)
-		}
+	if err := s.checker.messages.Push(req); err != nil {
+		return answer{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +61,7 @@ func (s *Simulator) push(c *call) (answer, error) {
 		return acceptedBefore(first), nil
 	}
 	if !s.knownTargetLocked(req.To) {
-		return answer{}, fail(http.StatusBadRequest, "Failed to send messages")
+		return answer{}, rule.Refuse(http.StatusBadRequest, "Failed to send messages")
 	}
 	if !s.limits.takeUser(req.To, now) {
 		s.count.limited[limitedSameUser]++
@@ -119,54 +80,42 @@ func (s *Simulator) push(c *call) (answer, error) {
 // itself about a user id that it does not know, the simulator takes the id and delivers nothing; an id
 // that cannot be a user's is 400, and then nobody gets anything.
 func (s *Simulator) multicast(c *call) (answer, error) {
-	var req multicastRequest
+	var req rule.Multicast
 	if err := c.decode(&req); err != nil {
 		return answer{}, err
 	}
-	details := append(s.checker.check(req.Messages), checkUnits(req.Units)...)
-	if len(req.To) < 1 || len(req.To) > maxMulticast {
-		details = append(details, errorDetail{Message: sizeBetween(1, maxMulticast), Property: "to"})
-	}
-	if details != nil {
-		return answer{}, errorsInBody(details)
-	}
-	for i, id := range req.To {
-		if !validChatID(id, "U") {
-			return answer{}, badProperty("to[" + strconv.Itoa(i) + "]")
-		}
+	if err := s.checker.messages.Multicast(req); err != nil {
+		return answer{}, err
 	}
 	return s.toMany(c, ViaMulticast, req)
 }
 
 // broadcast answers POST /v2/bot/message/broadcast: to all friends.
 func (s *Simulator) broadcast(c *call) (answer, error) {
-	var req sendRequest
+	var req rule.Send
 	if err := c.decode(&req); err != nil {
 		return answer{}, err
 	}
-	if details := s.checker.check(req.Messages); details != nil {
-		return answer{}, errorsInBody(details)
+	if err := s.checker.messages.Broadcast(req); err != nil {
+		return answer{}, err
 	}
-	return s.toMany(c, ViaBroadcast, multicastRequest{Messages: req.Messages})
+	return s.toMany(c, ViaBroadcast, rule.Multicast{Messages: req.Messages})
 }
 
 // validate answers the operations that only check messages.
 func (s *Simulator) validate(c *call) (answer, error) {
-	var req sendRequest
+	var req rule.Send
 	if err := c.decode(&req); err != nil {
 		return answer{}, err
 	}
-	if details := s.checker.check(req.Messages); details != nil {
-		return answer{}, errorsInBody(details)
+	if err := s.checker.messages.Check(req.Messages); err != nil {
+		return answer{}, err
 	}
 	return success(empty{})
 }
 
 // toMany sends to users; without any, to all friends.
-func (s *Simulator) toMany(c *call, via string, req multicastRequest) (answer, error) {
-	if details := mentionDetails(req.Messages); details != nil {
-		return answer{}, errorsInBody(details)
-	}
+func (s *Simulator) toMany(c *call, via string, req rule.Multicast) (answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -195,19 +144,6 @@ func (s *Simulator) friendsLocked() []string {
 	return ids
 }
 
-// checkUnits reports what is wrong with the aggregation units of a send (messaging-api.yml).
-func checkUnits(units []string) []errorDetail {
-	var r report
-	if len(units) > 1 {
-		return []errorDetail{{Message: sizeBetween(0, 1), Property: "customAggregationUnits"}}
-	}
-	for i, u := range units {
-		r.path = append(r.path[:0], step{name: "customAggregationUnits"}, step{index: i})
-		word(1, 30, wordAlphabet)(&r, gjson.Result{Type: gjson.String, Str: u})
-	}
-	return r.details
-}
-
 // acceptedBefore is the answer to a retry key that was accepted: it is done, not an error to the bot.
 func acceptedBefore(first accepted) answer {
 	return answer{
@@ -234,7 +170,7 @@ func (s *Simulator) paidLocked(c *call, via string, to []string, msgs []json.Raw
 	}
 	if !s.quota.take(phones, now) {
 		s.count.limited[limitedMonthly]++
-		return prepared{}, fail(http.StatusTooManyRequests, "You have reached your monthly limit.")
+		return prepared{}, rule.Refuse(http.StatusTooManyRequests, "You have reached your monthly limit.")
 	}
 	p := s.prepareLocked(msgs)
 	s.sendLocked(c, via, "", to, p, now)

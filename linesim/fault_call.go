@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/line/rule"
 )
 
 // How a fault treated the call that it answered.
@@ -112,9 +114,9 @@ func faultError(status int) error {
 	case http.StatusTooManyRequests:
 		return rateLimited()
 	case http.StatusInternalServerError:
-		return fail(status, "Internal server error")
+		return rule.Refuse(status, "Internal server error")
 	}
-	return fail(status, http.StatusText(status))
+	return rule.Refuse(status, http.StatusText(status))
 }
 
 // cut closes the connection of a call without an answer. It does not return.

@@ -3,6 +3,8 @@ package linesim
 import (
 	"fmt"
 	"slices"
+
+	"github.com/line-frontdesk/frontdesk/line/rule"
 )
 
 const (
@@ -49,7 +51,7 @@ func (s *Simulator) addGroup(n NewGroup) (Group, string, error) {
 	if n.GroupID == "" {
 		n.GroupID = newChatID('C')
 	}
-	if !validChatID(n.GroupID, "CR") {
+	if !rule.ChatID(n.GroupID, "CR") {
 		return Group{}, "", fmt.Errorf("%w groupId: want C or R and 32 hexadecimal digits in lower case", ErrInvalid)
 	}
 	members := slices.Clone(n.Members)

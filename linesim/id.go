@@ -27,28 +27,6 @@ func randomToken(n int) string { return base64.RawURLEncoding.EncodeToString(ran
 // newChatID returns the id of a user (kind 'U'), group ('C') or room ('R').
 func newChatID(kind byte) string { return string(kind) + randomHex(idDigits/2) }
 
-// validChatID reports whether id is one letter of kinds and 32 hexadecimal digits in lower case.
-func validChatID(id, kinds string) bool {
-	if len(id) != 1+idDigits {
-		return false
-	}
-	known := false
-	for i := range len(kinds) {
-		known = known || id[0] == kinds[i]
-	}
-	return known && isHex(id[1:])
-}
-
-// isHex reports whether s consists of hexadecimal digits in lower case.
-func isHex(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
 // newUUID returns a random UUID (version 4), the form of LINE's request ids.
 func newUUID() string {
 	b := randomBytes(16)

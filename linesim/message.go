@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 
+	"github.com/line-frontdesk/frontdesk/line/rule"
 	"github.com/tidwall/gjson"
 )
-
-// maxMessages is how many message objects one request may carry.
-const maxMessages = 5
 
 // sentMessage tells the bot of a message that was sent.
 type sentMessage struct {
@@ -18,33 +16,19 @@ type sentMessage struct {
 
 // checker checks message objects against LINE's rules. It is made once and never changes.
 type checker struct {
-	message rule
-	action  rule            // of a rich menu
-	quote   map[string]bool // types whose sentMessages have a quote token ("Get quote tokens")
+	messages rule.Messages
+	action   rule.Rule       // of a rich menu
+	quote    map[string]bool // types whose sentMessages have a quote token ("Get quote tokens")
 }
 
 func newChecker() checker {
 	return checker{
-		message: messageRule(),
-		action:  menuActionRule(),
+		messages: rule.NewMessages(),
+		action:   rule.MenuAction(),
 		quote: map[string]bool{
 			"text": true, "textV2": true, "sticker": true, "image": true, "video": true, "template": true, "flex": true,
 		},
 	}
-}
-
-// check returns what is wrong with the messages of a request, in LINE's words; nil when nothing is.
-func (ck checker) check(msgs []json.RawMessage) []errorDetail {
-	if len(msgs) < 1 || len(msgs) > maxMessages {
-		return []errorDetail{{Message: sizeBetween(1, maxMessages), Property: "messages"}}
-	}
-	var r report
-	for i, raw := range msgs {
-		r.path = append(r.path[:0], step{name: "messages"}, step{index: i})
-		v := gjson.ParseBytes(raw)
-		ck.message(&r, v)
-	}
-	return r.details
 }
 
 // prepared is a request's messages as they go onto phones, and what the bot is told of them.

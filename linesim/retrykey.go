@@ -1,9 +1,6 @@
 package linesim
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 const (
 	// retryKeyLife is how long LINE remembers a retry key ("Retrying an API request").
@@ -31,23 +28,4 @@ func (s *Simulator) keepKeyLocked(key string, a accepted) {
 	if key != "" {
 		s.keys.put(key, a)
 	}
-}
-
-// parseRetryKey returns the value of X-Line-Retry-Key in lower case; ok is false when it is not a UUID.
-// An empty header counts as none: the official SDK for Go sends one.
-func parseRetryKey(v string) (key string, ok bool) {
-	if v == "" {
-		return "", true
-	}
-	v = strings.ToLower(v)
-	if len(v) != 36 {
-		return "", false
-	}
-	for i, part := range strings.Split(v, "-") {
-		want := [...]int{8, 4, 4, 4, 12}
-		if i >= len(want) || len(part) != want[i] || !isHex(part) {
-			return "", false
-		}
-	}
-	return v, true
 }

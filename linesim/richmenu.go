@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/line/rule"
 )
 
 const (
@@ -52,15 +54,15 @@ func newMenus() menus {
 }
 
 // menuRule is the rule of a rich menu (Messaging API reference, "Rich menu object").
-func (ck checker) menuRule() rule {
-	length := integer(1, math.MaxInt32)
-	place := integer(0, math.MaxInt32)
-	return object(
-		must("size", object(must("width", length), must("height", length))),
-		must("selected", nil), must("name", graphemes(maxMenuName)), must("chatBarText", graphemes(maxChatBarText)),
-		must("areas", list(0, maxMenuAreas, object(
-			must("bounds", object(must("x", place), must("y", place), must("width", length), must("height", length))),
-			must("action", ck.action),
+func (ck checker) menuRule() rule.Rule {
+	length := rule.Integer(1, math.MaxInt32)
+	place := rule.Integer(0, math.MaxInt32)
+	return rule.Object(
+		rule.Must("size", rule.Object(rule.Must("width", length), rule.Must("height", length))),
+		rule.Must("selected", nil), rule.Must("name", rule.Graphemes(maxMenuName)), rule.Must("chatBarText", rule.Graphemes(maxChatBarText)),
+		rule.Must("areas", rule.List(0, maxMenuAreas, rule.Object(
+			rule.Must("bounds", rule.Object(rule.Must("x", place), rule.Must("y", place), rule.Must("width", length), rule.Must("height", length))),
+			rule.Must("action", ck.action),
 		))),
 	)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/line/rule"
 )
 
 // eventMaker makes the contents of one type of event.
@@ -103,7 +105,7 @@ func (s *Simulator) madeUpLocked(t Template) (jsonObject, error) {
 // subjectLocked returns the user that an event is about.
 func (s *Simulator) subjectLocked(userID string, place eventPlace) (string, error) {
 	switch {
-	case userID != "" && !validChatID(userID, "U"):
+	case userID != "" && !rule.ChatID(userID, "U"):
 		return "", fmt.Errorf("%w userId: want U and 32 hexadecimal digits in lower case", ErrInvalid)
 	case userID != "" || place == ofTheBot:
 		return userID, nil
@@ -126,7 +128,7 @@ func (s *Simulator) sourceLocked(groupID, userID string, maker eventMaker) (json
 	case maker.place == oneOnOne || maker.place == ofTheBot:
 		return nil, fmt.Errorf("%w groupId: such an event does not happen in groups", ErrInvalid)
 	}
-	if !validChatID(groupID, "CR") {
+	if !rule.ChatID(groupID, "CR") {
 		return nil, fmt.Errorf("%w groupId: want C or R and 32 hexadecimal digits in lower case", ErrInvalid)
 	}
 	src := jsonObject{"type": "group", "groupId": groupID}

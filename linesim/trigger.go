@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/line-frontdesk/frontdesk/line/rule"
 	"github.com/tidwall/gjson"
 )
 
@@ -99,7 +100,7 @@ func (s *Simulator) TriggerBody(body []byte, signature string) ([]string, error)
 func chatOf(source gjson.Result) string {
 	for _, name := range []string{"groupId", "roomId", "userId"} {
 		if id := source.Get(name).Str; id != "" {
-			if !validChatID(id, "UCR") {
+			if !rule.ChatID(id, "UCR") {
 				return ""
 			}
 			return id

@@ -3,6 +3,8 @@ package linesim
 import (
 	"fmt"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/line/rule"
 )
 
 const (
@@ -87,7 +89,7 @@ func (s *Simulator) addUser(u NewUser) (User, string, error) {
 	if u.UserID == "" {
 		u.UserID = newChatID('U')
 	}
-	if !validChatID(u.UserID, "U") {
+	if !rule.ChatID(u.UserID, "U") {
 		return User{}, "", fmt.Errorf("%w userId: want U and 32 hexadecimal digits in lower case", ErrInvalid)
 	}
 	s.mu.Lock()

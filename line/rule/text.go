@@ -1,4 +1,4 @@
-package linesim
+package rule
 
 import (
 	"unicode"
