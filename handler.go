@@ -16,6 +16,7 @@ import (
 //   - nil: the event is done, its messages are stored and will be sent.
 //   - an error from [Drop]: the event becomes a dead letter now.
 //   - an error from [Retry]: the event is tried again after the given time.
+//   - an error from [Interrupted]: the same, but the attempt does not count.
 //   - any other error, and a panic: the event is tried again with growing
 //     pauses, and becomes a dead letter after too many tries.
 //
@@ -84,6 +85,29 @@ func (e *RetryError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the error that was given to Retry.
 func (e *RetryError) Unwrap() error { return e.Err }
+
+// InterruptedError is a handler's word that it could not get to its event.
+type InterruptedError struct {
+	Err   error
+	After time.Duration // from the end of the attempt
+}
+
+// Interrupted marks err as not the event's fault, such as a bot's process that
+// is not there: the event is tried again after the given time, as often as it
+// takes, and the attempt does not count. Nobody gives such an event up, so mark
+// only what passes by itself or what somebody will look after.
+// Interrupted(nil, d) is nil.
+func Interrupted(err error, after time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return &InterruptedError{err, after}
+}
+
+func (e *InterruptedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error that was given to Interrupted.
+func (e *InterruptedError) Unwrap() error { return e.Err }
 
 // ErrNoProfile is returned by [Desk.Profile] when LINE has no profile to give:
 // the user is not a friend, blocked the bot, or did not consent.

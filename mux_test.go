@@ -152,7 +152,7 @@ func TestMuxServesManyAtOnce(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	if frontdesk.Drop(nil) != nil || frontdesk.Retry(nil, time.Second) != nil {
+	if frontdesk.Drop(nil) != nil || frontdesk.Retry(nil, time.Second) != nil || frontdesk.Interrupted(nil, time.Second) != nil {
 		t.Error("nil became an error")
 	}
 	var drop *frontdesk.DropError
@@ -163,6 +163,11 @@ func TestErrors(t *testing.T) {
 	}
 	if !errors.As(fmt.Errorf("order: %w", retried), &retry) || retry.After != time.Minute || !errors.Is(retried, errOrder) || retried.Error() != errOrder.Error() {
 		t.Errorf("got %v", retried)
+	}
+	var interrupted *frontdesk.InterruptedError
+	left := frontdesk.Interrupted(errOrder, time.Minute)
+	if !errors.As(fmt.Errorf("order: %w", left), &interrupted) || interrupted.After != time.Minute || !errors.Is(left, errOrder) || left.Error() != errOrder.Error() {
+		t.Errorf("got %v", left)
 	}
 	if !errors.As(frontdesk.ErrStandby, &drop) {
 		t.Error("an answer in standby mode is not dropped")

@@ -18,6 +18,9 @@ const (
 	// storeRetryMin and storeRetryMax pace what waits for the store.
 	storeRetryMin = 50 * time.Millisecond
 	storeRetryMax = 2 * time.Second
+	// interruptedMin is the least pause after an attempt that does not count:
+	// nothing else ends a row of them.
+	interruptedMin = 10 * time.Millisecond
 )
 
 var (
@@ -44,6 +47,10 @@ func (d *Dispatcher) work(ctx context.Context, c *conversation) (again bool) {
 		if ctx.Err() == nil {
 			d.later(c, storeRetryMax)
 		}
+		return false
+	}
+	if interrupted := (*frontdesk.InterruptedError)(nil); errors.As(err, &interrupted) {
+		d.later(c, max(interrupted.After, interruptedMin))
 		return false
 	}
 	d.later(c, d.pause(t.Attempts, err))
@@ -131,6 +138,11 @@ func (d *Dispatcher) conclude(ctx context.Context, c *conversation, t *task, sto
 	if errors.Is(err, errInterrupted) || ctx.Err() != nil {
 		d.cfg.Metrics.handled(stored.Channel, "interrupted")
 		return errInterrupted
+	}
+	if interrupted := (*frontdesk.InterruptedError)(nil); errors.As(err, &interrupted) {
+		d.cfg.Metrics.handled(stored.Channel, "interrupted")
+		d.lg.Debug("handler was interrupted", "channel", stored.Channel, "event", stored.ID, "error", errorText(err))
+		return err
 	}
 	attempts := c.failed(t)
 	d.lg.Warn("handler failed", "channel", stored.Channel, "event", stored.ID, "type", ev.Type, "attempt", attempts, "error", errorText(err))

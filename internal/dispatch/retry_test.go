@@ -12,6 +12,31 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 )
 
+// Attempts that a handler calls interrupted do not count, however many there are.
+func TestInterruptedAttempts(t *testing.T) {
+	const interruptions = 10
+	var y diary
+	w := newHouse(t, func(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
+		if ev.Attempt != 1 {
+			t.Errorf("attempt is %d, want 1", ev.Attempt)
+		}
+		if err := echo(ctx, d, ev); err != nil || y.note("try") > interruptions {
+			return err
+		}
+		return fmt.Errorf("words: %w", frontdesk.Interrupted(errBot, time.Millisecond))
+	}, func(cfg *Config) { cfg.MaxAttempts = 2 })
+	w.start()
+	w.accept(said("U1", "e1"))
+	w.settled()
+	if got := y.count("try"); got != interruptions+1 {
+		t.Errorf("%d tries, want %d", got, interruptions+1)
+	}
+	once(t, w.entries(), "e1")
+	if letters := w.letters(); len(letters) != 0 {
+		t.Errorf("got dead letters %v, want none", letters)
+	}
+}
+
 // What a handler returns decides what becomes of its event.
 func TestVerdicts(t *testing.T) {
 	type bot = func(ctx context.Context, d frontdesk.Desk, attempt int) error
