@@ -19,6 +19,9 @@ type Postback struct {
 	Data string `json:"data"`
 	// Params holds what a date picker or a rich menu switch adds; usually empty.
 	Params map[string]string `json:"params,omitempty"`
+	// DisplayText is the text of the button that the user's tap shows in the chat; usually empty. The
+	// bot does not get it.
+	DisplayText string `json:"-"`
 }
 
 // SendText sends a text from the user to the bot.
@@ -42,7 +45,11 @@ func (s *Simulator) SendMessage(userID string, m UserMessage) (Sent, error) {
 	}
 	now := time.Now()
 	id := s.nextMessageIDLocked()
-	raw, err := json.Marshal(s.contentMessage(id, m, media))
+	content := s.contentMessage(id, m, media)
+	if m.Type == "text" {
+		content.Mention = s.mentionsLocked(m.GroupID, m.Text)
+	}
+	raw, err := json.Marshal(content)
 	if err != nil {
 		return Sent{}, fmt.Errorf("%w message: %s", ErrInvalid, err.Error())
 	}
@@ -81,9 +88,26 @@ func (s *Simulator) Postback(userID, groupID string, p Postback) (string, error)
 	if err != nil {
 		return "", err
 	}
-	return s.emitLocked(outgoing{
+	eventID := s.emitLocked(outgoing{
 		event: event{Type: "postback", Source: src, Postback: &p}, chatID: chatID, withToken: true,
-	}), nil
+	})
+	return eventID, s.displayLocked(userID, groupID, chatID, eventID, p.DisplayText)
+}
+
+// displayLocked shows the text of a tapped button as the user's, "" for none.
+func (s *Simulator) displayLocked(userID, groupID, chatID, eventID, text string) error {
+	if text == "" {
+		return nil
+	}
+	raw, err := json.Marshal(messageContent{Type: "text", ID: s.nextMessageIDLocked(), Text: text})
+	if err != nil {
+		return fmt.Errorf("%w displayText: %s", ErrInvalid, err.Error())
+	}
+	msg := Message{From: FromUser, At: time.Now().UTC(), Message: raw, GroupID: groupID, UserID: userID, WebhookEventID: eventID}
+	for _, a := range s.audienceLocked(chatID) {
+		s.showLocked(a, msg)
+	}
+	return nil
 }
 
 // Unsend takes a message of the user back: phones show it as unsent, its content is gone, and an unsend

@@ -113,11 +113,13 @@ func (s *Simulator) controlUnfollow(r *http.Request) (int, any, error) {
 func (s *Simulator) controlPostback(r *http.Request) (int, any, error) {
 	req := struct {
 		Postback
-		GroupID string `json:"groupId"`
+		GroupID     string `json:"groupId"`
+		DisplayText string `json:"displayText"`
 	}{}
 	if err := readJSON(r, &req); err != nil {
 		return 0, nil, err
 	}
+	req.Postback.DisplayText = req.DisplayText
 	return accepted202(s.Postback(r.PathValue("id"), req.GroupID, req.Postback))
 }
 

@@ -14,7 +14,7 @@ type UserMessage struct {
 	Type string `json:"type"`
 	// GroupID sends the message into a group or room that the user is in; empty: to the bot.
 	GroupID string `json:"groupId,omitempty"`
-	// Text is required for text.
+	// Text is required for text. In a group, "@" and the name of the bot, of a member, or "All" is a mention.
 	Text string `json:"text,omitempty"`
 	// QuotedMessageID makes a text or sticker quote an earlier message.
 	QuotedMessageID string `json:"quotedMessageId,omitempty"`
@@ -44,6 +44,7 @@ type messageContent struct {
 	ID                  string           `json:"id"`
 	QuoteToken          string           `json:"quoteToken,omitempty"`
 	Text                string           `json:"text,omitempty"`
+	Mention             *mention         `json:"mention,omitempty"`
 	QuotedMessageID     string           `json:"quotedMessageId,omitempty"`
 	PackageID           string           `json:"packageId,omitempty"`
 	StickerID           string           `json:"stickerId,omitempty"`

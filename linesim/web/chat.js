@@ -12,7 +12,6 @@ import { chatKey } from "./store.js";
 /** The head of the phone: whose chat is open, the chats to choose from, and what can be done with them. */
 export class Chat extends Part {
   /** Makes a user. @type {(user: {displayName: string, language: string}) => Promise<void>} */ onCreate = async () => {};
-  #botName = "Your bot";
   /** What the tabs and the buttons were made from. */ #tabsKey = "";
   #buttonsKey = "";
 
@@ -39,7 +38,7 @@ export class Chat extends Part {
   async #learnBot() {
     try {
       const bot = await get("/bot");
-      this.#botName = bot?.displayName || this.#botName;
+      this.store.botName = bot?.displayName || this.store.botName;
       const url = bot?.webhookUrl;
       fill(byId("webhook-url"), ...(url ? ["webhooks to ", h("code", {}, url)] : ["no webhook URL yet"]));
       this.#show();
@@ -56,7 +55,7 @@ export class Chat extends Part {
       byId("chat-picture"),
       group ? h("span", { class: "avatar group-avatar", "aria-hidden": "true" }, icon("people")) : botAvatar(),
     );
-    byId("chat-name").textContent = group ? groupName(group) : this.#botName;
+    byId("chat-name").textContent = group ? groupName(group) : this.store.botName;
     byId("chat-about").textContent = group
       ? `${plural((group.members ?? []).length, "member")}${group.joined === false ? "" : " and the bot"}`
       : about(user);
@@ -117,11 +116,11 @@ export class Chat extends Part {
     const nav = byId("chat-tabs");
     nav.hidden = !store.phone;
     const focused = nav.contains(document.activeElement) ? document.activeElement?.id : undefined;
-    const key = JSON.stringify([store.phone, store.chat, this.#botName, store.chats().map((g) => [g.groupId, g.name])]);
+    const key = JSON.stringify([store.phone, store.chat, store.botName, store.chats().map((g) => [g.groupId, g.name])]);
     if (key === this.#tabsKey) return;
     this.#tabsKey = key;
     const list = /** @type {HTMLElement} */ (nav.firstElementChild);
-    fill(list, this.#tab("", this.#botName), ...store.chats().map((g) => this.#tab(g.groupId, groupName(g))));
+    fill(list, this.#tab("", this.store.botName), ...store.chats().map((g) => this.#tab(g.groupId, groupName(g))));
     nav.querySelector("#group-add")?.remove();
     nav.append(
       h(

@@ -48,6 +48,7 @@ export class Composer extends Part {
     this.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#closeMenus(true);
     });
+    byId("composer-mention").addEventListener("click", () => this.#mention());
     for (const change of ["people", "chat"]) store.on(change, () => this.#show());
     store.on("connection", () => {
       if (store.connection === "connected") this.fail("");
@@ -128,6 +129,8 @@ export class Composer extends Part {
     this.#note.hidden = why === "";
     this.#note.textContent = why;
     this.#text.disabled = off;
+    byId("composer-mention").hidden = off || !store.chat;
+    byId("composer-mention").title = `Mention @${store.botName}`;
     for (const id of ["composer-add", "composer-sticker"]) /** @type {HTMLButtonElement} */ (byId(id)).disabled = off;
     if (off) this.#closeMenus(false);
     this.#swapDraft(chatKey(store.phone, store.chat));
@@ -151,6 +154,14 @@ export class Composer extends Part {
     this.#key = key;
     this.#text.value = this.#drafts.get(key) ?? "";
     this.fail("");
+  }
+
+  /** Puts the bot's @name at the end of the text: the simulator makes a mention of it. */
+  #mention() {
+    const text = this.#text.value;
+    this.#text.value = `${text}${text === "" || text.endsWith(" ") ? "" : " "}@${this.store.botName} `;
+    this.#text.focus();
+    this.#resize();
   }
 
   /** LINE shows the quick replies of the newest message alone. @param {PhoneMessage|undefined} newest */
@@ -230,7 +241,7 @@ export class Composer extends Part {
       case "message":
         return this.#sendText(String(action.text ?? ""), false);
       case "postback":
-        return this.#postback(action.data);
+        return this.#postback(action.data, undefined, action.displayText ?? action.text);
       case "richmenuswitch":
         return this.#postback(action.data, { newRichMenuAliasId: String(action.richMenuAliasId), status: "SUCCESS" });
       case "datetimepicker":
@@ -247,10 +258,11 @@ export class Composer extends Part {
     }
   }
 
-  /** @param {unknown} data @param {Record<string, string>} [params] */
-  async #postback(data, params) {
+  /** @param {unknown} data @param {Record<string, string>} [params] @param {unknown} [text] is shown as the user's */
+  async #postback(data, params, text) {
     const { phone, chat } = this.store;
-    const body = { data: String(data ?? ""), ...(params && { params }), ...(chat && { groupId: chat }) };
+    const displayText = String(text ?? "");
+    const body = { data: String(data ?? ""), displayText, ...(params && { params }), ...(chat && { groupId: chat }) };
     const answer = await this.#inTurn(() => post(`/users/${encodeURIComponent(phone)}/postback`, body));
     this.#sent(answer?.webhookEventId ?? null);
   }

@@ -23,6 +23,7 @@ export class Store extends EventTarget {
   /** @type {Map<string, User>} */ users = new Map();
   /** @type {Map<string, Group>} */ groups = new Map();
   /** The chosen user's ID; "" before there is one. */ phone = "";
+  /** What the bot is called. */ botName = "Your bot";
   /** The group shown on the phone; "" is the 1:1 chat with the bot. */ chat = "";
   /** The chosen phone's messages, all chats, by seq. @type {PhoneMessage[]} */ messages = [];
   /** Newest first. @type {Webhook[]} */ webhooks = [];
