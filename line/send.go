@@ -44,11 +44,11 @@ type SentMessage struct {
 // Reply answers an event with 1 to 5 messages. It costs nothing. The token
 // works once and for a minute after its webhook; see [InvalidReplyToken]. LINE
 // takes no retry key for it.
-func (c *Client) Reply(ctx context.Context, replyToken string, msgs []json.RawMessage) (*SendResult, error) {
+func (c *Client) Reply(ctx context.Context, replyToken string, msgs []json.RawMessage, opts ...SendOption) (*SendResult, error) {
 	if replyToken == "" {
 		return nil, invalid(endpointReply, "reply token is empty")
 	}
-	return c.send(ctx, endpointReply, sendBody{ReplyToken: replyToken, Messages: msgs}, "", replyToken)
+	return c.send(ctx, endpointReply, sendBody{ReplyToken: replyToken, Messages: msgs}, "", replyToken, opts)
 }
 
 // Push sends 1 to 5 messages to a user, group or room ID. It counts against
@@ -57,26 +57,26 @@ func (c *Client) Reply(ctx context.Context, replyToken string, msgs []json.RawMe
 // With a retry key, a UUID that the caller makes and keeps for all tries of the
 // same call, LINE accepts the call once in 24 hours. With "" it may be sent
 // twice when it is repeated.
-func (c *Client) Push(ctx context.Context, to string, msgs []json.RawMessage, retryKey string) (*SendResult, error) {
+func (c *Client) Push(ctx context.Context, to string, msgs []json.RawMessage, retryKey string, opts ...SendOption) (*SendResult, error) {
 	if to == "" {
 		return nil, invalid(endpointPush, "recipient is empty")
 	}
-	return c.send(ctx, endpointPush, sendBody{To: to, Messages: msgs}, retryKey, "")
+	return c.send(ctx, endpointPush, sendBody{To: to, Messages: msgs}, retryKey, "", opts)
 }
 
 // Multicast sends 1 to 5 messages to each of 1 to 500 user IDs; groups and
 // rooms are refused. Retry keys are as in [Client.Push].
-func (c *Client) Multicast(ctx context.Context, to []string, msgs []json.RawMessage, retryKey string) (*SendResult, error) {
+func (c *Client) Multicast(ctx context.Context, to []string, msgs []json.RawMessage, retryKey string, opts ...SendOption) (*SendResult, error) {
 	if len(to) == 0 || len(to) > MaxRecipients {
 		return nil, invalid(endpointMulticast, "%d recipients: LINE takes 1 to %d", len(to), MaxRecipients)
 	}
-	return c.send(ctx, endpointMulticast, sendBody{To: to, Messages: msgs}, retryKey, "")
+	return c.send(ctx, endpointMulticast, sendBody{To: to, Messages: msgs}, retryKey, "", opts)
 }
 
 // Broadcast sends 1 to 5 messages to all friends of the channel. LINE takes 60
 // an hour. Retry keys are as in [Client.Push].
-func (c *Client) Broadcast(ctx context.Context, msgs []json.RawMessage, retryKey string) (*SendResult, error) {
-	return c.send(ctx, endpointBroadcast, sendBody{Messages: msgs}, retryKey, "")
+func (c *Client) Broadcast(ctx context.Context, msgs []json.RawMessage, retryKey string, opts ...SendOption) (*SendResult, error) {
+	return c.send(ctx, endpointBroadcast, sendBody{Messages: msgs}, retryKey, "", opts)
 }
 
 // sendBody is the body of every sending call.
@@ -84,12 +84,28 @@ type sendBody struct {
 	ReplyToken string            `json:"replyToken,omitempty"`
 	To         any               `json:"to,omitempty"` // a string, or strings for a multicast
 	Messages   []json.RawMessage `json:"messages"`
+	Silent     bool              `json:"notificationDisabled,omitempty"`
+	Units      []string          `json:"customAggregationUnits,omitempty"`
 }
+
+// SendOption changes how a sending call is delivered.
+type SendOption func(*sendBody)
+
+// Silently lets the receivers' phones make no sound or notice.
+func Silently() SendOption { return func(b *sendBody) { b.Silent = true } }
+
+// InUnits counts a push or multicast in the named units, for LINE's statistics:
+// at most one, of up to 30 letters, digits and underscores. LINE takes none for
+// replies and broadcasts.
+func InUnits(units ...string) SendOption { return func(b *sendBody) { b.Units = units } }
 
 // send makes a sending call. Once LINE has said 2xx, or that it accepted the
 // call before, nothing that goes wrong with the rest of its answer makes the
 // call a failure: it would be sent again.
-func (c *Client) send(ctx context.Context, endpoint string, b sendBody, retryKey, secret string) (*SendResult, error) {
+func (c *Client) send(ctx context.Context, endpoint string, b sendBody, retryKey, secret string, opts []SendOption) (*SendResult, error) {
+	for _, opt := range opts {
+		opt(&b)
+	}
 	body, err := encodeSend(endpoint, b)
 	if err != nil {
 		return nil, err

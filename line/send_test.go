@@ -198,3 +198,16 @@ func TestBadArguments(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// Options stand in the body beside what every call has.
+func TestSendOptions(t *testing.T) {
+	p := newPlatform(t, answer(http.StatusOK, `{}`))
+	c := newClient(t, p.URL)
+	if _, err := c.Push(t.Context(), userID, text, "", line.Silently(), line.InUnits("sale")); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"to":"` + userID + `","messages":[` + string(text[0]) + `],"notificationDisabled":true,"customAggregationUnits":["sale"]}`
+	if got := p.all()[0].body; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}

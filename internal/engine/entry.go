@@ -46,6 +46,8 @@ type Send struct {
 	Broadcast  bool              `json:"broadcast,omitempty"` // to all friends of the channel
 	ReplyToken string            `json:"replyToken,omitempty"`
 	ReplyUntil time.Time         `json:"replyUntil,omitzero"` // when LINE's minute for the token ends
+	Silent     bool              `json:"silent,omitempty"`    // no sound or notice on the phones; goes in calls of its own
+	Units      []string          `json:"units,omitempty"`     // that LINE counts it in; goes in calls of its own
 	Messages   []json.RawMessage `json:"messages"`
 }
 
@@ -128,6 +130,25 @@ func ParseOutbox(rec []byte) (any, error) {
 		return nil, errOutbox // the JSON error may quote a message
 	}
 	return v, nil
+}
+
+// entryHead begins the stored form of every entry: ID is its first field.
+const entryHead = string(kindEntry) + `{"id":"`
+
+// EntryID returns the ID of an outbox record if it is an entry. It decodes
+// nothing else where it can.
+func EntryID(rec []byte) (id string, ok bool) {
+	if rest, ok := bytes.CutPrefix(rec, []byte(entryHead)); ok {
+		if end := bytes.IndexAny(rest, `"\\`); end >= 0 && rest[end] == '"' {
+			return string(rest[:end]), true
+		}
+	}
+	v, err := ParseOutbox(rec)
+	entry, ok := v.(*Entry)
+	if err != nil || !ok {
+		return "", false
+	}
+	return entry.ID, true
 }
 
 // IsEntry reports whether an outbox record is an entry, without decoding it.

@@ -93,6 +93,24 @@ func TestStoredFormats(t *testing.T) {
 	}
 }
 
+// An entry's ID is read without the rest, also one that JSON writes in its own way.
+func TestEntryID(t *testing.T) {
+	for _, id := range []string{"main/E1", "main/E1#reply", `a"b\c<d`, "", "\u00e9 \xff"} {
+		rec := form(t, &Entry{ID: id, Channel: "main", Sends: []Send{{To: "U1"}}})
+		want := strings.ToValidUTF8(id, "\ufffd")
+		if got, ok := EntryID(rec); !ok || got != want {
+			t.Errorf("%q: got %q, %v", id, got, ok)
+		}
+	}
+	for name, rec := range map[string][]byte{
+		"nothing": nil, "a note": form(t, &Tried{CallID: CallID{Entry: "main/E1"}}), "half an entry": []byte(`E{"id":"main`), "no JSON": []byte("E{"),
+	} {
+		if got, ok := EntryID(rec); ok {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}
+
 // fixture returns the bytes of a form as they were when it was new.
 func fixture(t *testing.T, name string, value any) []byte {
 	t.Helper()

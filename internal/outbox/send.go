@@ -38,7 +38,7 @@ type send struct {
 	next    int // the next call
 	done    bool
 	noReply bool    // there is no reply token, or LINE refused it
-	alone   bool    // does not share a call: LINE refused one that it shared
+	alone   bool    // does not share a call: it differs from others, or LINE refused one that it shared
 	call    *call   // of an earlier process, that may have reached LINE
 	divided []*send // of a multicast that LINE refused: one for each user
 }
@@ -53,7 +53,9 @@ func newEntry(pos engine.Pos, stored *engine.Entry) *entry {
 		snd := &send{
 			entry: e, index: i, to: one.To, users: one.Users, count: len(one.Messages), content: digestOf(one.Messages),
 			replyUntil: one.ReplyUntil, noReply: one.ReplyToken == "",
-			alone: len(one.Messages) == 0, // no call: what it would share one with must not take it along
+			// Without messages there is no call: what it would share one with must not
+			// take it along.
+			alone: len(one.Messages) == 0 || one.Silent || len(one.Units) > 0,
 		}
 		switch {
 		case one.Broadcast:

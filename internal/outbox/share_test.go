@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -66,6 +67,37 @@ func TestSharedCalls(t *testing.T) {
 				t.Errorf("%d replies and %d pushes, want %d and %d", r, q, tc.replies, tc.pushes)
 			}
 		})
+	}
+}
+
+// What differs from other sends goes in a call of its own, as it was stored.
+func TestOptionsAreNotShared(t *testing.T) {
+	p := newPost(t, nil)
+	u := p.user()
+	var mu sync.Mutex
+	var bodies []string
+	p.gate.set(func(_ string, body []byte) (int, string) {
+		mu.Lock()
+		defer mu.Unlock()
+		bodies = append(bodies, string(body))
+		return 0, ""
+	})
+	for i, change := range []func(*engine.Send){
+		func(*engine.Send) {}, func(s *engine.Send) { s.Silent = true }, func(*engine.Send) {}, func(s *engine.Send) { s.Units = []string{"sale"} },
+	} {
+		entry := answer(fmt.Sprint("e", i), u, "", fmt.Sprint(i))
+		change(&entry.Sends[0])
+		p.store(entry)
+	}
+	p.start()
+	p.done()
+	if diff := cmp.Diff([]string{"push:0", "push:1", "push:2", "push:3"}, p.phone(u)); diff != "" {
+		t.Errorf("phone (-want +got):\n%s", diff)
+	}
+	silent := func(b string) bool { return strings.Contains(b, `"notificationDisabled":true`) }
+	unit := func(b string) bool { return strings.Contains(b, `"customAggregationUnits":["sale"]`) }
+	if len(bodies) != 4 || silent(bodies[0]) || !silent(bodies[1]) || silent(bodies[2]) || silent(bodies[3]) || unit(bodies[2]) || !unit(bodies[3]) {
+		t.Errorf("got calls %q", bodies)
 	}
 }
 

@@ -56,6 +56,7 @@ func (s *sender) step(ctx context.Context, k *call, from *lane) {
 type body struct {
 	messages []json.RawMessage
 	token    string // of a reply
+	options  []line.SendOption
 }
 
 // load reads the messages of a call from the log. The receivers of a gathered
@@ -76,8 +77,21 @@ func (s *sender) load(ctx context.Context, k *call) (b body, err error) {
 		if snd == k.token {
 			b.token = stored.ReplyToken
 		}
+		b.options = append(b.options, options(stored)...)
 	}
 	return b, nil
+}
+
+// options returns what of a send is beside its messages. One that has any shares
+// no call.
+func options(stored *engine.Send) (opts []line.SendOption) {
+	if stored.Silent {
+		opts = append(opts, line.Silently())
+	}
+	if len(stored.Units) > 0 {
+		opts = append(opts, line.InUnits(stored.Units...))
+	}
+	return opts
 }
 
 // read reads a send from the log.
@@ -119,13 +133,13 @@ func (s *sender) transmit(ctx context.Context, k *call, b body) (*line.SendResul
 	head := k.parts[0]
 	switch k.way {
 	case wayReply:
-		return s.client.Reply(ctx, b.token, b.messages)
+		return s.client.Reply(ctx, b.token, b.messages, b.options...)
 	case wayMulticast:
-		return s.client.Multicast(ctx, k.users(), b.messages, retryKey(k.id()))
+		return s.client.Multicast(ctx, k.users(), b.messages, retryKey(k.id()), b.options...)
 	case wayBroadcast:
-		return s.client.Broadcast(ctx, b.messages, retryKey(k.id()))
+		return s.client.Broadcast(ctx, b.messages, retryKey(k.id()), b.options...)
 	default:
-		return s.client.Push(ctx, head.to, b.messages, retryKey(k.id()))
+		return s.client.Push(ctx, head.to, b.messages, retryKey(k.id()), b.options...)
 	}
 }
 
