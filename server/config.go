@@ -32,6 +32,7 @@ type Config struct {
 	Timers   Timers    `koanf:"timers"`
 	Handler  Handling  `koanf:"handler"`
 	Quota    Quota     `koanf:"quota"`
+	Chat     Chat      `koanf:"chat"`
 	Channels []Channel `koanf:"channels"` // at least one; the first also answers on /callback
 
 	ProfileAge time.Duration `koanf:"profile_age"` // how old a profile gets before it is fetched again
@@ -174,6 +175,7 @@ func DefaultConfig() Config {
 			BackoffMax:    time.Minute,
 		},
 		Quota: Quota{Every: 10 * time.Minute, Warn: "50,80,95"},
+		Chat:  Chat{Guests: "none", MaxConnections: 20_000, Rate: 20, MaxBytes: 1 << 30},
 	}
 }
 
@@ -199,6 +201,10 @@ func (c *Config) setDefaults() {
 	c.Handler.BackoffMax = cmp.Or(c.Handler.BackoffMax, def.Handler.BackoffMax)
 	c.Quota.Every = cmp.Or(c.Quota.Every, def.Quota.Every)
 	c.Quota.Warn = cmp.Or(c.Quota.Warn, def.Quota.Warn)
+	c.Chat.Guests = cmp.Or(c.Chat.Guests, def.Chat.Guests)
+	c.Chat.MaxConnections = cmp.Or(c.Chat.MaxConnections, def.Chat.MaxConnections)
+	c.Chat.Rate = cmp.Or(c.Chat.Rate, def.Chat.Rate)
+	c.Chat.MaxBytes = cmp.Or(c.Chat.MaxBytes, def.Chat.MaxBytes)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -247,6 +253,7 @@ func (c Config) Check() error {
 	if _, err := c.Quota.shares(); err != nil {
 		faults = append(faults, err)
 	}
+	faults = append(faults, c.Chat.check()...)
 	faults = append(faults, c.checkChannels()...)
 	return errors.Join(faults...)
 }

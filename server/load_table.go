@@ -74,6 +74,15 @@ func Settings() []Setting {
 		durationSetting("handler.backoff_max", def.Handler.BackoffMax, "longest pause between attempts"),
 		durationSetting("quota.every", def.Quota.Every, "how often LINE is asked how much of the monthly quota is used"),
 		textSetting("quota.warn", "PERCENTS", def.Quota.Warn, "shares of the monthly quota at which the log warns, with commas; none for no warning"),
+		switchSetting("chat.enabled", def.Chat.Enabled, "whether the WebSocket chat is served on the public port, under /chat"),
+		textSetting("chat.guests", "WORD", def.Chat.Guests,
+			"what visitors without a login may do: none for nothing, rooms for the rooms that take guests, full for direct messages as well"),
+		textSetting("chat.origins", "ORIGINS", "", "other origins whose pages may connect to the chat, such as https://example.com, with commas"),
+		textSetting("chat.secret", "TEXT", "", "signs the chat's tokens, at least 32 bytes; empty for one that is made and kept in the store"),
+		countSetting("chat.max_connections", def.Chat.MaxConnections, "connections of the chat at once; more are turned away"),
+		countSetting("chat.rate", def.Chat.Rate, "frames a second that one connection of the chat may send, with bursts of twice as many"),
+		sizeSetting("chat.max_bytes", def.Chat.MaxBytes, "size of the stored messages of all rooms; beyond it the oldest go"),
+		durationSetting("chat.keep", def.Chat.Keep, "how long messages of rooms stay, while there is room; 0s for no limit"),
 		durationSetting("profile_age", def.ProfileAge, "how old a user's profile gets before LINE is asked again"),
 		durationSetting("drain", def.Drain, "how long running handlers get at shutdown"),
 	}
@@ -121,6 +130,17 @@ func countSetting(key string, def int, usage string) Setting {
 				return nil, errors.New("a whole number")
 			}
 			return n, nil
+		}}
+}
+
+func switchSetting(key string, def bool, usage string) Setting {
+	return Setting{Key: key, Arg: "true|false", Default: strconv.FormatBool(def), Usage: usage,
+		read: func(text string) (any, error) {
+			on, err := strconv.ParseBool(text)
+			if err != nil {
+				return nil, errors.New("true or false")
+			}
+			return on, nil
 		}}
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 	"github.com/line-frontdesk/frontdesk/internal/outbox"
 	"github.com/line-frontdesk/frontdesk/internal/quota"
+	"github.com/line-frontdesk/frontdesk/internal/room"
 	"github.com/line-frontdesk/frontdesk/internal/timer"
 	"github.com/line-frontdesk/frontdesk/internal/webhook"
 	"github.com/line-frontdesk/frontdesk/line"
@@ -51,6 +52,7 @@ type Server struct {
 	timers    *timer.Service
 	campaigns *campaign.Runner
 	quota     *quota.Watcher
+	chat      *room.Service
 	trace     *trace
 	reg       *prometheus.Registry
 	public    net.Listener
@@ -95,6 +97,7 @@ func storeConfig(cfg Config) engine.Config {
 	return engine.Config{
 		Dir: cfg.Data, NATSURL: cfg.NATS.URL, Replicas: cfg.NATS.Replicas,
 		InboxMaxBytes: cfg.Inbox.MaxBytes, OutboxMaxBytes: cfg.Outbox.MaxBytes, TimersMaxBytes: cfg.Timers.MaxBytes,
+		RoomsMaxBytes: cfg.Chat.MaxBytes, RoomsKeep: cfg.Chat.Keep,
 		Logger: cfg.Logger,
 	}
 }
@@ -164,7 +167,10 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 		Metrics: webhook.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.passed,
 	})
 	s.observeDead()
-	s.handler = publicHandler(desk, s.cfg.Pages)
+	if err := s.openChat(ctx); err != nil {
+		return err
+	}
+	s.handler = s.publicHandler(desk)
 	return nil
 }
 
@@ -225,12 +231,15 @@ func loading(clients map[string]*line.Client) func(ctx context.Context, channel,
 	}
 }
 
-func publicHandler(desk, pages http.Handler) http.Handler {
+func (s *Server) publicHandler(desk http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/callback", desk)
 	mux.Handle("/callback/{channel}", desk)
-	if pages != nil {
-		mux.Handle("/", pages)
+	if s.cfg.Chat.Enabled {
+		mux.Handle("/chat/", s.chat.Handler())
+	}
+	if s.cfg.Pages != nil {
+		mux.Handle("/", s.cfg.Pages)
 	}
 	return mux
 }
@@ -259,6 +268,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	timing := start(fail, "timers", s.timers.Run)
 	asking := start(fail, "quota", s.quota.Run)
 	campaigning := start(fail, "campaigns", s.runCampaigns)
+	chatting := start(fail, "chat", s.runChat)
 	cleaning := start(fail, "janitor", s.clean)
 	watching := start(fail, "store", s.watch)
 	s.lg.Info("frontdesk runs", "listen", s.Addr().String(), "data", s.cfg.Data)
@@ -266,7 +276,9 @@ func (s *Server) Run(ctx context.Context) (err error) {
 
 	s.draining.Store(true)
 	s.lg.Info("frontdesk shuts down: no more webhooks are taken")
+	chatting.cancel() // its clients finish and leave while the port closes
 	web.stopPublic()
+	chatting.stop()
 	s.lg.Info("waiting for handlers", "limit", s.cfg.Drain)
 	dispatching.stop()
 	timing.stop() // after the handlers, who may ask for theirs

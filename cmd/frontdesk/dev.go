@@ -40,6 +40,7 @@ func newDevCommand(env *environment) *cobra.Command {
 	var simFlags simFlags
 	base := server.DefaultConfig()
 	base.Listen, base.InternalListen, base.Data = "127.0.0.1:8080", "127.0.0.1:0", defaultDevData()
+	base.Chat.Enabled, base.Chat.Lobby, base.Chat.Guests = true, true, "full"
 	extra := own.table(ownSettings{bot: "parrot", logLevel: "info", logFormat: "short"})
 	cmd := &cobra.Command{
 		Use:   "dev",
@@ -51,6 +52,7 @@ that each message takes.
   /            the phone page
   /callback    where the simulator sends its webhooks
   /sim         the simulator's control API, /sim/line its Messaging API
+  /chat        the WebSocket chat, with a public room "lobby" and guests
   /metrics     the server's metrics (also on the internal port)
 
 Events and answers are kept in the data folder. The simulator keeps nothing: after a
@@ -179,6 +181,7 @@ func printDev(out io.Writer, cfg server.Config, srv *server.Server) {
 	fmt.Fprintf(out, "Open %s/ and say hello.\n\n", base)
 	fmt.Fprintf(out, "  webhooks  %s/callback\n", base)
 	fmt.Fprintf(out, "  LINE API  %s/sim/line (simulated)\n", base)
+	fmt.Fprintf(out, "  chat      %s/chat\n", base)
 	fmt.Fprintf(out, "  metrics   %s/metrics\n", baseURL(srv.InternalAddr()))
 	fmt.Fprintf(out, "  data      %s\n\n", cfg.Data)
 }

@@ -129,3 +129,33 @@ func (b *Bucket) Keys(ctx context.Context, pattern string, fn func(key string) b
 		}
 	}
 }
+
+// Watch calls fn with the value of every key that matches a pattern, then ready,
+// then fn with every change, until ctx ends; it returns ctx's error. A value of nil
+// says that the key was deleted. fn may see a value again, and must not block.
+func (b *Bucket) Watch(ctx context.Context, pattern string, fn func(key string, value []byte), ready func()) error {
+	w, err := b.kv.Watch(ctx, pattern)
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", pattern, err)
+	}
+	defer w.Stop()
+	for {
+		select {
+		case entry, ok := <-w.Updates():
+			switch {
+			case !ok && ctx.Err() == nil:
+				return fmt.Errorf("watch %s: ended early", pattern)
+			case !ok:
+				return ctx.Err()
+			case entry == nil:
+				ready()
+			case entry.Operation() == jetstream.KeyValuePut:
+				fn(entry.Key(), entry.Value())
+			default:
+				fn(entry.Key(), nil)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

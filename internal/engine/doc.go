@@ -9,9 +9,11 @@
 //	DEAD        stream  subject dead.<channel>  dead letters, one message each
 //	PARKED      stream  subject parked.<key>    answers that wait until their users ask for them
 //	TIMERS      stream  subject timer.<channel>.<conversation>.<key>  timers that wait
+//	ROOMS       stream  subject room.<room>     messages of chat rooms, one message each
 //	directory   bucket  see package directory   users, groups, follow state
 //	control     bucket  checkpoint.inbox.<shard>, checkpoint.outbox.<channel>, checkpoint.timers
 //	campaigns   bucket  see package campaign   their records, contents and audiences
+//	chat        bucket  see package room       rooms, users and what they have read
 //
 // A [Log] is a stream whose messages each hold a batch of records. Writers
 // that append at the same time share one message, one acknowledgement and one

@@ -47,6 +47,11 @@ type Config struct {
 	OutboxMaxBytes int64 // default 1 GiB; a full outbox holds up handlers
 	ParkedMaxBytes int64 // default 256 MiB; answers beyond it are not parked
 	TimersMaxBytes int64 // default 1 GiB; beyond it no timers are set
+	RoomsMaxBytes  int64 // default 1 GiB; beyond it the oldest messages of rooms go
+
+	// RoomsKeep is how long messages of rooms are kept; 0 for as long as there is
+	// room.
+	RoomsKeep time.Duration
 
 	// AppendLimit is how long an append may take before it counts as failed;
 	// default 1 s, half of what LINE waits for the answer to a webhook.
@@ -63,6 +68,7 @@ func (c *Config) setDefaults() {
 	c.OutboxMaxBytes = cmp.Or(c.OutboxMaxBytes, 1<<30)
 	c.ParkedMaxBytes = cmp.Or(c.ParkedMaxBytes, 256<<20)
 	c.TimersMaxBytes = cmp.Or(c.TimersMaxBytes, 1<<30)
+	c.RoomsMaxBytes = cmp.Or(c.RoomsMaxBytes, 1<<30)
 	c.AppendLimit = cmp.Or(c.AppendLimit, time.Second)
 	c.StartLimit = cmp.Or(c.StartLimit, 2*time.Minute)
 	if c.Logger == nil {
@@ -78,9 +84,11 @@ type Engine struct {
 	Dead      *Dead
 	Parked    *Parked
 	Timers    *Timers
+	Rooms     *Rooms
 	Directory *Bucket
 	Control   *Bucket
 	Campaigns *Bucket
+	Chat      *Bucket
 
 	dir     string
 	lock    *os.File
@@ -137,31 +145,48 @@ func (e *Engine) open(ctx context.Context, cfg Config) error {
 	if e.Timers, err = open.timers(ctx, cfg.TimersMaxBytes); err != nil {
 		return err
 	}
+	if e.Rooms, err = e.openRooms(ctx, open, cfg); err != nil {
+		return err
+	}
 	if e.Directory, err = open.bucket(ctx, "directory", 1); err != nil {
 		return err
 	}
 	if e.Control, err = open.bucket(ctx, "control", 8); err != nil {
 		return err
 	}
-	e.Campaigns, err = open.bucket(ctx, "campaigns", 8)
+	if e.Campaigns, err = open.bucket(ctx, "campaigns", 8); err != nil {
+		return err
+	}
+	e.Chat, err = open.bucket(ctx, "chat", 8)
 	return err
 }
 
+// openRooms opens the rooms on a connection of their own.
+func (e *Engine) openRooms(ctx context.Context, open opener, cfg Config) (*Rooms, error) {
+	conn, err := e.dial(cfg)
+	if err != nil {
+		return nil, err
+	}
+	rooms, err := open.rooms(ctx, conn, cfg.RoomsMaxBytes, cfg.RoomsKeep)
+	if err != nil {
+		conn.Close()
+	}
+	return rooms, err
+}
+
 // connect starts the embedded server, or connects to an external one.
-func (e *Engine) connect(ctx context.Context, cfg Config) error {
-	opts := []nats.Option{
-		nats.Name("frontdesk"),
-		nats.MaxReconnects(-1),
-		nats.ReconnectWait(250 * time.Millisecond),
-	}
-	if cfg.NATSURL != "" {
-		conn, err := nats.Connect(cfg.NATSURL, opts...)
-		if err != nil {
-			return fmt.Errorf("connect to the NATS server (check nats.url): %w", err)
+func (e *Engine) connect(ctx context.Context, cfg Config) (err error) {
+	if cfg.NATSURL == "" {
+		if err := e.embed(ctx, cfg); err != nil {
+			return err
 		}
-		e.conn = conn
-		return nil
 	}
+	e.conn, err = e.dial(cfg)
+	return err
+}
+
+// embed starts the embedded server.
+func (e *Engine) embed(ctx context.Context, cfg Config) error {
 	flush, release, err := openFlush(cfg.Dir)
 	if err != nil {
 		return err
@@ -173,8 +198,24 @@ func (e *Engine) connect(ctx context.Context, cfg Config) error {
 	if flush != nil {
 		e.barrier = newBarrier(flush)
 	}
-	e.conn, err = nats.Connect("", append(opts, nats.InProcessServer(e.srv))...)
-	return err
+	return nil
+}
+
+// dial opens a connection to the server.
+func (e *Engine) dial(cfg Config) (*nats.Conn, error) {
+	opts := []nats.Option{
+		nats.Name("frontdesk"),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(250 * time.Millisecond),
+	}
+	if e.srv != nil {
+		return nats.Connect("", append(opts, nats.InProcessServer(e.srv))...)
+	}
+	conn, err := nats.Connect(cfg.NATSURL, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the NATS server (check nats.url): %w", err)
+	}
+	return conn, nil
 }
 
 // Flush returns when everything written before it is durable.
@@ -222,6 +263,9 @@ func (e *Engine) Close() error {
 		if l != nil {
 			l.close()
 		}
+	}
+	if e.Rooms != nil {
+		e.Rooms.close()
 	}
 	sound := e.srv != nil && e.conn != nil && e.Healthy() == nil
 	if e.conn != nil {

@@ -28,9 +28,26 @@ const forgetTimeout = time.Second
 // errs; it returns that error. fn sees batches before they are durable.
 // Records that Trim took away are skipped.
 func (l *Log) Follow(ctx context.Context, from Pos, fn func(Batch) error) error {
+	return followStream(ctx, l.stream, from.Seq(), readAhead, func(msg jetstream.Msg) (uint64, error) {
+		b, err := toBatch(msg)
+		if err != nil {
+			return 0, errAgain
+		}
+		return b.Seq, fn(b)
+	})
+}
+
+// errAgain as the error of a message lets it be read again.
+var errAgain = errors.New("read again")
+
+// followStream calls fn for every message of a stream from a sequence on, and then
+// for every one that is stored, until ctx ends or fn errs; it returns that error.
+// fn returns the message's sequence. ahead is how many are fetched before they are
+// asked for.
+func followStream(ctx context.Context, stream jetstream.Stream, from uint64, ahead int, fn func(jetstream.Msg) (uint64, error)) error {
 	for {
-		next, err := l.follow(ctx, from, fn)
-		if err != nil || ctx.Err() != nil {
+		next, err := followOnce(ctx, stream, from, ahead, fn)
+		if err != nil && !errors.Is(err, errAgain) || ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
 		from = next // the subscription broke: go on behind what fn has seen
@@ -42,20 +59,20 @@ func (l *Log) Follow(ctx context.Context, from Pos, fn func(Batch) error) error 
 	}
 }
 
-// follow reads until its subscription ends. It returns where to go on, and
+// followOnce reads until its subscription ends. It returns where to go on, and
 // fn's error.
-func (l *Log) follow(ctx context.Context, from Pos, fn func(Batch) error) (Pos, error) {
+func followOnce(ctx context.Context, stream jetstream.Stream, from uint64, ahead int, fn func(jetstream.Msg) (uint64, error)) (uint64, error) {
 	asking, cancel := context.WithTimeout(ctx, readerTimeout)
-	cons, err := l.stream.OrderedConsumer(asking, jetstream.OrderedConsumerConfig{
+	cons, err := stream.OrderedConsumer(asking, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:   max(from.Seq(), 1),
+		OptStartSeq:   max(from, 1),
 	})
 	cancel()
 	if err != nil {
 		return from, ctx.Err()
 	}
-	defer forget(ctx, l.stream, cons)
-	msgs, err := cons.Messages(jetstream.PullMaxMessages(readAhead))
+	defer forget(ctx, stream, cons)
+	msgs, err := cons.Messages(jetstream.PullMaxMessages(ahead))
 	if err != nil {
 		return from, ctx.Err()
 	}
@@ -66,14 +83,11 @@ func (l *Log) follow(ctx context.Context, from Pos, fn func(Batch) error) (Pos, 
 		if err != nil {
 			return from, nil
 		}
-		b, err := toBatch(msg)
+		seq, err := fn(msg)
 		if err != nil {
-			return from, nil
-		}
-		if err := fn(b); err != nil {
 			return from, err
 		}
-		from = newPos(b.Seq+1, 0)
+		from = seq + 1
 	}
 }
 

@@ -1,0 +1,230 @@
+package room
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// turnedAway is why a connection is refused before its upgrade.
+type turnedAway struct {
+	status int
+	reason string // of the metric
+	text   string
+}
+
+var (
+	awayOrigin   = &turnedAway{http.StatusForbidden, "origin", "pages of this origin may not connect; see chat.origins"}
+	awayFull     = &turnedAway{http.StatusServiceUnavailable, "full", "too many connections"}
+	awayGreeting = &turnedAway{http.StatusServiceUnavailable, "greeting", "too many connections that have not said hello"}
+	awayClosed   = &turnedAway{http.StatusServiceUnavailable, "closed", "the chat starts or stops"}
+	awayUpgrade  = &turnedAway{http.StatusUpgradeRequired, "upgrade", "this is a WebSocket"}
+)
+
+// turnAway answers a request that is refused.
+func (s *Service) turnAway(w http.ResponseWriter, why *turnedAway) {
+	s.metrics.turnedAway.WithLabelValues(why.reason).Inc()
+	switch why.status {
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+	case http.StatusUpgradeRequired:
+		w.Header().Set("Upgrade", "websocket")
+	}
+	http.Error(w, why.text, why.status)
+}
+
+// allowedOrigin reports whether a page of the request's origin may speak with the
+// chat; own reports whether it may do so as the user of its cookie.
+func (s *Service) allowedOrigin(r *http.Request) (allowed, own bool) {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true, false // no browser, or a page's own GET
+	}
+	if slices.Contains(s.cfg.Origins, origin) {
+		return true, true
+	}
+	u, err := url.Parse(origin)
+	same := err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+	return same, same
+}
+
+// serveSocket takes a WebSocket.
+func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
+	key, err := upgradeKey(r)
+	if err != nil {
+		s.turnAway(w, awayUpgrade)
+		return
+	}
+	allowed, own := s.allowedOrigin(r)
+	if !allowed {
+		s.turnAway(w, awayOrigin)
+		return
+	}
+	c := s.newClient()
+	if own {
+		c.cookie = s.cookieOf(r)
+	}
+	if why := s.admit(); why != nil {
+		s.turnAway(w, why)
+		return
+	}
+	nc, early, err := upgrade(w, key)
+	if err != nil {
+		s.dismiss()
+		return
+	}
+	c.out = socket{nc}
+	if !s.add(c) {
+		nc.Close()
+		return
+	}
+	go s.serveClient(c, &frameReader{nc: nc, buf: early, limit: MaxFrame, control: c.control}) // awaited by Run: s.readers
+}
+
+func (s *Service) newClient() *client {
+	c := &client{
+		s: s, id: rand.Text(), joined: map[string]*membership{}, frames: s.newLimiter(),
+		room: make(chan struct{}, 1), gone: make(chan struct{}),
+	}
+	c.nextPing.Store(s.seconds() + helloWithin)
+	return c
+}
+
+// admit counts a connection that is about to be, or says why it must not.
+func (s *Service) admit() *turnedAway {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !s.open.Load():
+		return awayClosed
+	case len(s.clients)+s.coming >= s.cfg.MaxConnections:
+		return awayFull
+	case s.greeting+s.coming >= maxGreeting:
+		return awayGreeting
+	}
+	s.coming++
+	return nil
+}
+
+// dismiss takes back what admit counted.
+func (s *Service) dismiss() {
+	s.mu.Lock()
+	s.coming--
+	s.mu.Unlock()
+}
+
+// add makes one of the clients of a connection that was admitted; false when the
+// chat has closed meanwhile. Its reader is counted in readers.
+func (s *Service) add(c *client) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.coming--
+	if !s.open.Load() {
+		return false
+	}
+	s.clients[c] = struct{}{}
+	s.greeting++
+	s.readers.Add(1)
+	return true
+}
+
+// unregister forgets a client.
+func (s *Service) unregister(c *client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.clients, c)
+	if c.who.Load() == nil {
+		s.greeting--
+	} else if user := c.identity().User; s.byUser[user] > 1 {
+		s.byUser[user]--
+	} else {
+		delete(s.byUser, user)
+	}
+}
+
+// maxPerUser bounds the connections of one user, here.
+const maxPerUser = 20
+
+// welcome makes a client somebody; false when that one has too many connections.
+func (s *Service) welcome(c *client, who *Identity) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byUser[who.User] >= maxPerUser {
+		return false
+	}
+	s.byUser[who.User]++
+	s.greeting--
+	c.nextPing.Store(s.firstPing())
+	c.who.Store(who)
+	return true
+}
+
+// serveClient reads a client's messages until its connection ends.
+func (s *Service) serveClient(c *client, reader *frameReader) {
+	defer s.readers.Done()
+	s.metrics.clients.WithLabelValues("websocket").Inc()
+	defer s.metrics.clients.WithLabelValues("websocket").Dec()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	err := c.read(ctx, reader)
+	var end *closeError
+	if errors.As(err, &end) {
+		c.end(end.code, end.reason)
+		for err == nil || errors.As(err, &end) {
+			_, err = reader.nc.Read(make([]byte, keptReadBuffer)) // until the client has taken it
+		}
+	}
+	for _, m := range c.joined {
+		m.room.leave(m)
+	}
+	c.shut()
+	s.unregister(c)
+}
+
+// read handles messages until the connection ends, or has to.
+func (c *client) read(ctx context.Context, reader *frameReader) error {
+	for {
+		message, err := reader.message()
+		if err != nil {
+			return err
+		}
+		if c.over() {
+			continue // it has been told the end
+		}
+		if err := c.handle(ctx, message); err != nil {
+			return err
+		}
+	}
+}
+
+// control answers the control frames of a WebSocket.
+func (c *client) control(op byte, payload []byte) error {
+	switch op {
+	case opPing:
+		c.send(append(appendHeader(nil, opPong, len(payload)), payload...))
+	case opClose:
+		return &closeError{closeNormal, ""}
+	}
+	return nil
+}
+
+// over reports whether the connection is ending.
+func (c *client) over() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending
+}
+
+// shut ends the connection, whatever waits.
+func (c *client) shut() {
+	c.mu.Lock()
+	c.ending = true
+	c.queue = nil
+	c.mu.Unlock()
+	close(c.gone)
+	c.out.shut()
+}

@@ -1,0 +1,134 @@
+package room
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/line-frontdesk/frontdesk/internal/engine"
+)
+
+// outgoing is a message on its way to the store.
+type outgoing struct {
+	room, user, cid string
+	data            []byte
+	bot             *Message // where the bot gets it, too
+}
+
+// Message is a message of a room as the bot gets it.
+type Message struct {
+	Room string
+	ID   uint64
+	User string
+	Name string
+	CID  string
+	Body json.RawMessage // a LINE message object, or a postback
+	Edit uint64          // ID of the message that Body takes the place of
+	Del  uint64          // ID of the message that is deleted
+}
+
+// prepare checks a send of a user.
+func (s *Service) prepare(ctx context.Context, who Identity, f *clientFrame) (outgoing, error) {
+	a, err := s.access(who, f.Room)
+	switch {
+	case err != nil:
+		return outgoing{}, err
+	case !a.send:
+		return outgoing{}, errNoSend
+	case !validCID(f.CID):
+		return outgoing{}, refuse(codeBadFrame, "cid: 1 to 64 of A-Za-z0-9._-")
+	case f.Edit != 0 && f.Del != 0:
+		return outgoing{}, refuse(codeBadFrame, "either edit or del")
+	}
+	m := stored{Edit: f.Edit, Del: f.Del, User: who.User, Name: who.Name, CID: f.CID}
+	if f.Del == 0 {
+		if m.Body, err = checkBody(f.Body); err != nil {
+			return outgoing{}, refuse(codeBadFrame, err.Error())
+		}
+	}
+	if target := f.Edit + f.Del; target != 0 {
+		if err := s.mayChange(ctx, who, f.Room, target); err != nil {
+			return outgoing{}, err
+		}
+	}
+	data, err := encode(m)
+	if err != nil {
+		return outgoing{}, err
+	}
+	out := outgoing{room: f.Room, user: who.User, cid: f.CID, data: data}
+	if a.toBot() {
+		out.bot = &Message{Room: f.Room, User: who.User, Name: who.Name, CID: f.CID, Body: m.Body, Edit: f.Edit, Del: f.Del}
+	}
+	return out, nil
+}
+
+var errNotYours = refuse(codeForbidden, "only own messages of this room can be changed")
+
+// mayChange checks that a message is one that the user may edit or delete.
+func (s *Service) mayChange(ctx context.Context, who Identity, room string, id uint64) error {
+	got, err := s.store.Get(ctx, id)
+	if err != nil {
+		if isNotFound(err) {
+			return errNotYours
+		}
+		return err
+	}
+	var m stored
+	if got.Room != room || json.Unmarshal(got.Data, &m) != nil || m.User != who.User || m.Edit != 0 || m.Del != 0 {
+		return errNotYours
+	}
+	return nil
+}
+
+// put stores a message and calls done when it is durable, without blocking.
+func (s *Service) put(m outgoing, done func(engine.RoomAck, error)) {
+	began := time.Now()
+	s.store.Publish(m.room, m.user+":"+m.cid, m.data, func(ack engine.RoomAck, err error) {
+		if err != nil {
+			s.metrics.refused.Inc()
+			done(ack, err)
+			return
+		}
+		s.metrics.sent.Inc()
+		s.metrics.acked.Observe(time.Since(began).Seconds())
+		done(ack, nil)
+	})
+}
+
+// Post is a message that the server itself writes into a room.
+type Post struct {
+	Room string
+	User string // such as UserBot, or the LINE user
+	Name string
+	CID  string // names the message: the same one again, within two minutes, is stored once
+	Body json.RawMessage
+}
+
+// Post stores a message and returns its ID when it is durable.
+func (s *Service) Post(ctx context.Context, p Post) (id uint64, err error) {
+	if _, ok := parseName(p.Room); !ok || !validUser(p.User) || p.CID == "" {
+		return 0, fmt.Errorf("%w: post to room %q", ErrInvalid, p.Room)
+	}
+	data, err := encode(stored{User: p.User, Name: p.Name, CID: p.CID, Body: p.Body})
+	if err != nil {
+		return 0, fmt.Errorf("post to room %s: %w", p.Room, err)
+	}
+	type outcome struct {
+		ack engine.RoomAck
+		err error
+	}
+	result := make(chan outcome, 1)
+	s.put(outgoing{room: p.Room, user: p.User, cid: p.CID, data: data}, func(ack engine.RoomAck, err error) {
+		result <- outcome{ack, err}
+	})
+	select {
+	case got := <-result:
+		if got.err != nil {
+			return 0, fmt.Errorf("post to room %s: %w", p.Room, got.err)
+		}
+		return got.ack.ID, nil
+	case <-ctx.Done():
+		return 0, fmt.Errorf("post to room %s: %w", p.Room, ctx.Err())
+	}
+}

@@ -1,0 +1,107 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/line-frontdesk/frontdesk/internal/engine"
+	"github.com/line-frontdesk/frontdesk/internal/room"
+)
+
+// Chat says whether and how the WebSocket chat is served.
+type Chat struct {
+	Enabled bool `koanf:"enabled"`
+	// Guests says what users without a login may do: "none" (also ""), "rooms" or
+	// "full"; see the constants of package room.
+	Guests string `koanf:"guests"`
+	// Origins lists, with commas, the origins of other hosts whose pages may
+	// connect, such as https://example.com.
+	Origins string `koanf:"origins"`
+	// Secret signs tokens, at least 32 bytes; "" for one that is made and kept in
+	// the store.
+	Secret         string        `koanf:"secret"`
+	MaxConnections int           `koanf:"max_connections"`
+	Rate           int           `koanf:"rate"`      // frames a second of one connection
+	MaxBytes       int64         `koanf:"max_bytes"` // beyond it the oldest messages go
+	Keep           time.Duration `koanf:"keep"`      // of messages; 0 for as long as there is room
+
+	// Lobby makes the public room "lobby", with guests, when it is not there.
+	Lobby bool `koanf:"-"`
+}
+
+// minChatSecret is the shortest secret, in bytes: as long as what it makes.
+const minChatSecret = 32
+
+// check returns what is wrong.
+func (c Chat) check() (faults []error) {
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if !slices.Contains([]string{"", string(room.GuestsOff), string(room.GuestsRooms), string(room.GuestsFull)}, c.Guests) {
+		fault("chat.guests must be %s, %s or %s", room.GuestsOff, room.GuestsRooms, room.GuestsFull)
+	}
+	if c.Secret != "" && len(c.Secret) < minChatSecret {
+		fault("chat.secret: at least %d bytes", minChatSecret)
+	}
+	for _, origin := range c.origins() {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Scheme+"://"+u.Host != origin {
+			fault("chat.origins: %q is not an origin such as https://example.com", origin)
+		}
+	}
+	if c.MaxConnections < 0 || c.Rate < 0 || c.Keep < 0 {
+		fault("chat: max_connections, rate and keep must not be negative")
+	}
+	if c.MaxBytes != 0 && c.MaxBytes < minStoreBytes {
+		fault("chat.max_bytes: at least %d", minStoreBytes)
+	}
+	return faults
+}
+
+func (c Chat) origins() []string {
+	var list []string
+	for part := range strings.SplitSeq(c.Origins, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
+}
+
+// openChat makes the chat. It is there for the commands also where it is not
+// served.
+func (s *Server) openChat(ctx context.Context) (err error) {
+	cfg := chatConfig(s.cfg, s.eng)
+	cfg.Metrics = room.NewMetrics(s.reg)
+	if s.chat, err = room.New(ctx, cfg); err != nil {
+		return err
+	}
+	if !s.cfg.Chat.Enabled || !s.cfg.Chat.Lobby {
+		return nil
+	}
+	_, err = s.chat.CreateRoom(ctx, room.Record{Name: "lobby", Title: "Lobby", Public: true, Guests: true})
+	if errors.Is(err, room.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// chatConfig returns what of a configuration the chat needs.
+func chatConfig(cfg Config, eng *engine.Engine) room.Config {
+	return room.Config{
+		Engine: eng, Guests: room.GuestPolicy(cfg.Chat.Guests), Secret: cfg.Chat.Secret, Origins: cfg.Chat.origins(),
+		MaxConnections: cfg.Chat.MaxConnections, Rate: float64(cfg.Chat.Rate), Logger: cfg.Logger,
+	}
+}
+
+// runChat serves the chat until ctx ends.
+func (s *Server) runChat(ctx context.Context) error {
+	if !s.cfg.Chat.Enabled {
+		<-ctx.Done()
+		return nil
+	}
+	return s.chat.Run(ctx)
+}
