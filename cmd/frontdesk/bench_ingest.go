@@ -15,7 +15,7 @@ func newBenchCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine: figures beside references of the same run",
-	}, newBenchIngestCommand(), newBenchSendCommand(), newBenchTimersCommand())
+	}, newBenchIngestCommand(), newBenchSendCommand(), newBenchTimersCommand(), newBenchChatCommand(), newBenchChatLoadCommand())
 }
 
 func newBenchIngestCommand() *cobra.Command {
