@@ -27,9 +27,9 @@ func newBenchChatCommand() *cobra.Command {
   back   how soon members who lost their connections have what they missed
   storm  the same with all of them in one room
 
-beside a chat that only passes on ("bare") and one that writes each message to each
-member with a library's call ("plain"). Frontdesk's sends are acknowledged when
-they are on disk; the others store nothing. Every member checks that it gets every
+beside a chat that only passes on, with one write for all that waits for a member
+("bare"), and the same with one write for each message ("plain"). Frontdesk's sends
+are acknowledged when they are on disk; the others store nothing. Every member checks that it gets every
 message once and in order, else the measurement fails.
 
 The members are a process of their own, which shares this machine's cores with the

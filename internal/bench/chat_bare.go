@@ -15,10 +15,11 @@ import (
 )
 
 // bareChat is a chat that only passes messages on: no store, no logins, no
-// limits, any room for anybody. It writes as well as one can, each message
-// encoded once and all that waits for a member in one write, so it is the ceiling of
-// this machine with net/http and a goroutine for each direction.
+// limits, any room for anybody. Each message is encoded once, and all that waits for
+// a member is one write: what a goroutine for each direction can reach here.
 type bareChat struct {
+	single bool // one write for each message instead, as most chats do it
+
 	mu    sync.Mutex
 	rooms map[string]*bareRoom
 }
@@ -33,7 +34,8 @@ type bareRoom struct {
 }
 
 type bareMember struct {
-	conn net.Conn
+	conn   net.Conn
+	single bool
 
 	mu     sync.Mutex
 	queue  net.Buffers
@@ -51,7 +53,9 @@ type bareFrame struct {
 	Body json.RawMessage `json:"body"`
 }
 
-func newBareChat() *bareChat { return &bareChat{rooms: map[string]*bareRoom{}} }
+func newBareChat(single bool) *bareChat {
+	return &bareChat{single: single, rooms: map[string]*bareRoom{}}
+}
 
 func (b *bareChat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
@@ -63,7 +67,7 @@ func (b *bareChat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) // RFC 6455 section 1.3
 	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
 		base64.StdEncoding.EncodeToString(sum[:])) // an error shows at the next read
-	m := &bareMember{conn: conn, wake: make(chan struct{}, 1)}
+	m := &bareMember{conn: conn, single: b.single, wake: make(chan struct{}, 1)}
 	var writer sync.WaitGroup
 	writer.Go(m.write) // ended by close
 	defer writer.Wait()
@@ -168,10 +172,23 @@ func (m *bareMember) write() {
 			return
 		}
 		spare = queue
-		if _, err := queue.WriteTo(m.conn); err != nil {
+		if err := m.writeAll(queue); err != nil {
 			m.conn.Close() // the reader ends with it
 		}
 	}
+}
+
+func (m *bareMember) writeAll(queue net.Buffers) error {
+	if !m.single {
+		_, err := queue.WriteTo(m.conn)
+		return err
+	}
+	for _, frame := range queue {
+		if _, err := m.conn.Write(frame); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readMasked reads the payload of a client's frame.

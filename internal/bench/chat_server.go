@@ -22,7 +22,8 @@ type chatSubject struct {
 }
 
 var chatSubjects = []chatSubject{
-	{"bare", func(string) (*chatServer, error) { return serveChat(newBareChat()) }},
+	{"plain", func(string) (*chatServer, error) { return serveChat(newBareChat(true)) }},
+	{"bare", func(string) (*chatServer, error) { return serveChat(newBareChat(false)) }},
 }
 
 // chatServer is a chat that runs.

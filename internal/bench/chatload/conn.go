@@ -25,6 +25,8 @@ const (
 	opClose = 8
 	opPing  = 9
 	opPong  = 10
+
+	maxControl = 125 // bytes of a frame that is not data
 )
 
 // buffers are shared by all connections: one is in use while bytes are read and
@@ -140,6 +142,9 @@ func (c *conn) take(b []byte) (used int, err error) {
 			op, size, n := header(b[used:])
 			if n == 0 {
 				return used, nil
+			}
+			if size < 0 || op >= opClose && size > maxControl {
+				return used, fmt.Errorf("a frame of kind %d with %d bytes", op, size)
 			}
 			if op >= opClose {
 				if len(b)-used-n < size {
