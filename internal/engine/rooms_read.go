@@ -107,20 +107,24 @@ func (q *roomQueue) put(list []RoomMessage) {
 
 // take waits for what is ready; false when ctx ended.
 func (q *roomQueue) take(ctx context.Context) ([]RoomMessage, bool) {
-	select {
-	case <-q.wake:
-	case <-ctx.Done():
-		return nil, false
+	for {
+		select {
+		case <-q.wake:
+		case <-ctx.Done():
+			return nil, false
+		}
+		q.mu.Lock()
+		list := q.ready
+		q.ready = nil
+		for _, m := range list {
+			q.bytes -= len(m.Data) + roomOverhead
+		}
+		q.mu.Unlock()
+		signal(q.room)
+		if len(list) > 0 { // else what this mark told of was taken with what came before
+			return list, true
+		}
 	}
-	q.mu.Lock()
-	list := q.ready
-	q.ready = nil
-	for _, m := range list {
-		q.bytes -= len(m.Data) + roomOverhead
-	}
-	q.mu.Unlock()
-	signal(q.room)
-	return list, true
 }
 
 // signal leaves a mark in a channel that holds one.
