@@ -94,14 +94,12 @@ func (p *chatPart) measure(ctx context.Context, opt ChatOptions, s chatSubject) 
 	if err != nil {
 		return r, err
 	}
-	job, err := p.job(opt, srv)
-	if err == nil {
-		before, rss := memory(), resident()
-		err = opt.Loader(ctx, job, func(res chatload.Result) error {
-			r = chatResult{res, len(job.Clients), memory() - before, resident() - rss}
-			return nil
-		})
-	}
+	job := p.job(opt, srv)
+	before, rss := memory(), resident()
+	err = opt.Loader(ctx, job, func(res chatload.Result) error {
+		r = chatResult{res, len(job.Clients), memory() - before, resident() - rss}
+		return nil
+	})
 	return r, errors.Join(err, srv.stop())
 }
 

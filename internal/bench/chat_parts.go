@@ -11,7 +11,7 @@ import (
 type chatPart struct {
 	name   string
 	title  func(ChatOptions) string
-	job    func(ChatOptions, *chatServer) (chatload.Job, error)
+	job    func(ChatOptions, *chatServer) chatload.Job
 	heads  string                   // of the columns
 	cells  func(chatResult) string  // a line of the table
 	figure func(chatResult) float64 // what counts
@@ -22,9 +22,6 @@ const (
 	underWay = 100
 	// frameBytes is about what a message has beside its text.
 	frameBytes = 180
-	// perMember is the rate of one member's sends: with more, the server's limit
-	// of frames from a client would be measured.
-	perMember = 15
 	// senders fill the one room while its members are away.
 	senders = 10
 )
@@ -35,7 +32,7 @@ var chatParts = []*chatPart{
 		title: func(opt ChatOptions) string {
 			return fmt.Sprintf("One room of %d members, messages of %d bytes, %d under way, for %v", opt.Members, opt.Bytes, underWay, opt.Duration)
 		},
-		job: func(opt ChatOptions, srv *chatServer) (chatload.Job, error) {
+		job: func(opt ChatOptions, srv *chatServer) chatload.Job {
 			return srv.oneRoom(opt, chatload.Job{Kind: "fanout", Window: underWay})
 		},
 		heads: "sends/s\tdelivered/s\tp50\tp99", cells: deliveries, figure: delivered,
@@ -45,7 +42,7 @@ var chatParts = []*chatPart{
 		title: func(opt ChatOptions) string {
 			return fmt.Sprintf("The same room at %.0f sends a second, due → received", opt.Rate)
 		},
-		job: func(opt ChatOptions, srv *chatServer) (chatload.Job, error) {
+		job: func(opt ChatOptions, srv *chatServer) chatload.Job {
 			return srv.oneRoom(opt, chatload.Job{Kind: "fanout", Rate: opt.Rate})
 		},
 		heads: "sends/s\tdelivered/s\tp50\tp99", cells: deliveries,
@@ -56,9 +53,9 @@ var chatParts = []*chatPart{
 		title: func(opt ChatOptions) string {
 			return fmt.Sprintf("%d rooms of two who both send, %d bytes, due → acknowledged, for %v", opt.Rooms, opt.Bytes, opt.Duration)
 		},
-		job: func(opt ChatOptions, srv *chatServer) (chatload.Job, error) {
-			clients, others, err := srv.pairs(opt.Rooms)
-			return srv.with(opt, chatload.Job{Kind: "pairs", Clients: append(clients, others...)}), err
+		job: func(opt ChatOptions, srv *chatServer) chatload.Job {
+			clients, others := srv.pairs(opt.Rooms)
+			return srv.with(opt, chatload.Job{Kind: "pairs", Clients: append(clients, others...)})
 		},
 		heads: "sends/s\tdelivered/s\tp50\tp99",
 		cells: func(r chatResult) string {
@@ -71,9 +68,9 @@ var chatParts = []*chatPart{
 		title: func(opt ChatOptions) string {
 			return fmt.Sprintf("%d connections that have joined rooms of two and wait: KiB each in the server's process", opt.Idle)
 		},
-		job: func(opt ChatOptions, srv *chatServer) (chatload.Job, error) {
-			clients, others, err := srv.pairs(opt.Idle / 2)
-			return srv.with(opt, chatload.Job{Kind: "idle", Clients: append(clients, others...)}), err
+		job: func(opt ChatOptions, srv *chatServer) chatload.Job {
+			clients, others := srv.pairs(opt.Idle / 2)
+			return srv.with(opt, chatload.Job{Kind: "idle", Clients: append(clients, others...)})
 		},
 		heads: "runtime\tresident",
 		cells: func(r chatResult) string {
@@ -88,23 +85,17 @@ var chatParts = []*chatPart{
 			return fmt.Sprintf("%d members, each of a room of its own, come back at the same time: from the first connect until all have the %d messages that each missed",
 				opt.Members, opt.Missed)
 		},
-		job: func(opt ChatOptions, srv *chatServer) (chatload.Job, error) {
-			clients, others, err := srv.pairs(opt.Members)
-			return srv.with(opt, chatload.Job{
-				Kind: "resume", Clients: clients, Senders: others, Each: opt.Missed, Rate: perMember * float64(opt.Members),
-			}), err
+		job: func(opt ChatOptions, srv *chatServer) chatload.Job {
+			clients, others := srv.pairs(opt.Members)
+			return srv.with(opt, chatload.Job{Kind: "resume", Clients: clients, Senders: others, Each: opt.Missed})
 		},
 		heads: returnHeads, cells: returns, figure: took,
 	},
 	{
 		name:  "storm",
 		title: func(opt ChatOptions) string { return "The same with all of them in one room" },
-		job: func(opt ChatOptions, srv *chatServer) (chatload.Job, error) {
-			job, err := srv.oneRoom(opt, chatload.Job{Kind: "resume", Each: opt.Missed / senders, Rate: perMember * senders})
-			if err == nil {
-				job.Senders, err = srv.clients(senders, lobby)
-			}
-			return job, err
+		job: func(opt ChatOptions, srv *chatServer) chatload.Job {
+			return srv.oneRoom(opt, chatload.Job{Kind: "resume", Senders: srv.clients(senders, lobby), Each: opt.Missed / senders})
 		},
 		heads: returnHeads, cells: returns, figure: took,
 	},

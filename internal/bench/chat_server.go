@@ -2,18 +2,27 @@ package bench
 
 import (
 	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/line-frontdesk/frontdesk/internal/bench/chatload"
+	"github.com/line-frontdesk/frontdesk/server"
 )
 
-// lobby is the one room.
-const lobby = "lobby"
+const (
+	chatPath = "/chat/ws"
+	lobby    = "lobby" // the one room
+)
 
 // chatSubject is one chat that is measured.
 type chatSubject struct {
@@ -24,14 +33,60 @@ type chatSubject struct {
 var chatSubjects = []chatSubject{
 	{"plain", func(string) (*chatServer, error) { return serveChat(newBareChat(true)) }},
 	{"bare", func(string) (*chatServer, error) { return serveChat(newBareChat(false)) }},
+	{"frontdesk", frontdeskChat},
 }
 
 // chatServer is a chat that runs.
 type chatServer struct {
 	addr  string
-	token func(user string) (string, error) // logs a user in
-	open  func(room string) error           // makes a room that everybody may join
+	token func(user string) string // logs a user in
 	stop  func() error
+}
+
+// chatSecret signs the members' tokens.
+const chatSecret = "the secret of a chat that is measured"
+
+// frontdeskChat runs a whole server, with its limit of frames out of the way.
+func frontdeskChat(dir string) (*chatServer, error) {
+	r, err := startServer(filepath.Join(dir, "data"), &waits{}, func(cfg *server.Config) {
+		cfg.Chat = server.Chat{Enabled: true, Lobby: true, Secret: chatSecret, Rate: 1e6}
+	})
+	if err != nil {
+		return nil, err
+	}
+	addr := r.srv.Addr().String()
+	err = until(context.Background(), 10*time.Second, func() bool { return takesSockets(addr) })
+	if err != nil {
+		return nil, errors.Join(err, r.stop())
+	}
+	return &chatServer{addr: addr, token: chatToken, stop: r.stop}, nil
+}
+
+// takesSockets reports whether a chat is open: it opens a moment after its port.
+func takesSockets(addr string) bool {
+	r, err := http.NewRequest(http.MethodGet, "http://"+addr+chatPath, nil)
+	if err != nil {
+		return false
+	}
+	r.Header = http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"YmVuY2htYXJrIGNsaWVudA=="},
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return false
+	}
+	answer.Body.Close() // with it the connection
+	return answer.StatusCode == http.StatusSwitchingProtocols
+}
+
+// chatToken returns a token of a user, which is a JSON Web Token.
+func chatToken(user string) string {
+	part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	text := part(`{"alg":"HS256","typ":"JWT"}`) + "." +
+		part(fmt.Sprintf(`{"sub":%q,"exp":%d}`, user, time.Now().Add(time.Hour).Unix()))
+	mac := hmac.New(sha256.New, []byte(chatSecret))
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // serveChat runs a chat that knows neither logins nor rooms that must be made.
@@ -45,8 +100,7 @@ func serveChat(h http.Handler) (*chatServer, error) {
 	go func() { served <- srv.Serve(l) }() // awaited by stop
 	return &chatServer{
 		addr:  l.Addr().String(),
-		token: func(string) (string, error) { return "", nil },
-		open:  func(string) error { return nil },
+		token: func(string) string { return "" },
 		stop: func() error {
 			err := srv.Close()
 			if err := <-served; !errors.Is(err, http.ErrServerClosed) {
@@ -59,44 +113,34 @@ func serveChat(h http.Handler) (*chatServer, error) {
 
 // with completes a job.
 func (s *chatServer) with(opt ChatOptions, job chatload.Job) chatload.Job {
-	job.Addr, job.Path, job.Text, job.Duration = s.addr, "/chat/ws", opt.Bytes-frameBytes, opt.Duration
+	job.Addr, job.Path, job.Text, job.Duration = s.addr, chatPath, opt.Bytes-frameBytes, opt.Duration
 	return job
 }
 
 // oneRoom completes a job for all members in the lobby.
-func (s *chatServer) oneRoom(opt ChatOptions, job chatload.Job) (chatload.Job, error) {
-	err := s.open(lobby)
-	if err == nil {
-		job.Clients, err = s.clients(opt.Members, lobby)
-	}
-	return s.with(opt, job), err
+func (s *chatServer) oneRoom(opt ChatOptions, job chatload.Job) chatload.Job {
+	job.Clients = s.clients(opt.Members, lobby)
+	return s.with(opt, job)
 }
 
 // clients logs n users in.
-func (s *chatServer) clients(n int, room string) ([]chatload.Client, error) {
+func (s *chatServer) clients(n int, room string) []chatload.Client {
 	clients := make([]chatload.Client, n)
 	for i := range clients {
-		token, err := s.token(chatUser(i))
-		if err != nil {
-			return nil, err
-		}
-		clients[i] = chatload.Client{Token: token, Room: room}
+		clients[i] = chatload.Client{Token: s.token(chatUser(i)), Room: room}
 	}
-	return clients, nil
+	return clients
 }
 
 // pairs logs in the two members of each of n direct conversations.
-func (s *chatServer) pairs(n int) (clients, others []chatload.Client, err error) {
-	all, err := s.clients(2*n, "")
-	if err != nil {
-		return nil, nil, err
-	}
+func (s *chatServer) pairs(n int) (clients, others []chatload.Client) {
+	all := s.clients(2*n, "")
 	for i := 0; i < len(all); i += 2 {
 		all[i].Room = "dm." + chatUser(i) + "." + chatUser(i+1)
 		all[i+1].Room = all[i].Room
 		clients, others = append(clients, all[i]), append(others, all[i+1])
 	}
-	return clients, others, nil
+	return clients, others
 }
 
 func chatUser(i int) string { return fmt.Sprintf("user-%06d", i) }

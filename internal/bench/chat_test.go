@@ -2,6 +2,8 @@ package bench
 
 import (
 	"bytes"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,8 +18,20 @@ func TestChat(t *testing.T) {
 		Dir: t.TempDir(), Loader: chatload.Run, Duration: 200 * time.Millisecond, Rounds: 1,
 		Members: 20, Bytes: 300, Rate: 50, Rooms: 5, Idle: 20, Missed: 20,
 	})
-	t.Logf("\n%s", out.String())
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, s := range chatSubjects {
+		if got := strings.Count(out.String(), " "+s.name+"  "); got != len(chatParts) {
+			t.Errorf("%d lines of %s, want %d:\n%s", got, s.name, len(chatParts), out.String())
+		}
+	}
+}
+
+// TestChatTellsParts names a part that does not exist.
+func TestChatTellsParts(t *testing.T) {
+	err := Chat(t.Context(), io.Discard, ChatOptions{Only: []string{"rooms"}})
+	if err == nil || !strings.Contains(err.Error(), "pairs") {
+		t.Errorf("got %v", err)
 	}
 }

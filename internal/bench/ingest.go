@@ -183,13 +183,18 @@ type running struct {
 	ended  chan error
 }
 
-func startServer(data string, h frontdesk.Handler) (*running, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	srv, err := server.New(ctx, server.Config{
+// startServer runs a server; options change its configuration.
+func startServer(data string, h frontdesk.Handler, options ...func(*server.Config)) (*running, error) {
+	cfg := server.Config{
 		Listen: "127.0.0.1:0", Data: data, Drain: time.Second, Logger: slog.New(slog.DiscardHandler), Inbox: server.Store{MaxBytes: 16 << 30},
 		LINE:     server.LINE{API: "http://127.0.0.1:1"}, // nothing is sent
 		Channels: []server.Channel{{Name: "main", Secrets: []string{secret}, AccessToken: "none"}},
-	}, h)
+	}
+	for _, change := range options {
+		change(&cfg)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	srv, err := server.New(ctx, cfg, h)
 	if err != nil {
 		cancel()
 		return nil, err

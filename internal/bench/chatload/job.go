@@ -25,9 +25,6 @@ type Job struct {
 	// Of resume: who sends meanwhile, and how many each.
 	Senders []Client `json:"senders"`
 	Each    int      `json:"each"`
-	// Connected measures from the joins, with all connected and logged in
-	// before. Else connecting is a part of it.
-	Connected bool `json:"connected"`
 }
 
 // Result is what was measured. Not every kind of job fills all of it.

@@ -21,27 +21,20 @@ func resume(ctx context.Context, job Job, held func(Result) error) (err error) {
 	for _, m := range senders.members {
 		missed[m.Room] += int64(job.Each)
 	}
-	if _, err := senders.converse(senders.ctx, every(job.Rate)*time.Duration(len(senders.members)), job.Each); err != nil {
+	if _, err := senders.converse(senders.ctx, 0, job.Each); err != nil {
 		return err
 	}
 
 	c := newCrowd(ctx, job.Clients, job.Text)
 	defer func() { err = firstOf(c.close(), err) }()
-	if job.Connected {
-		if err := c.each(func(m *member) error { return c.connect(m, job.Addr, job.Path) }); err != nil {
-			return err
-		}
-	}
 	begun := time.Now()
 	var all int64
 	for _, m := range c.members {
 		all += missed[m.Room]
 	}
 	err = c.each(func(m *member) error {
-		if !job.Connected {
-			if err := c.connect(m, job.Addr, job.Path); err != nil {
-				return err
-			}
+		if err := c.connect(m, job.Addr, job.Path); err != nil {
+			return err
 		}
 		return m.ask(cursors[m.Client])
 	})
@@ -66,7 +59,7 @@ func leave(ctx context.Context, job Job, senders *crowd) (cursors map[Client]int
 	if err := c.join(job.Addr, job.Path); err != nil {
 		return nil, err
 	}
-	sent, err := senders.converse(c.ctx, every(job.Rate)*time.Duration(len(senders.members)), 1)
+	sent, err := senders.converse(c.ctx, 0, 1)
 	if err == nil {
 		err = c.await(sent*int64(len(job.Clients))/int64(len(rooms(job.Clients))), drainLimit)
 	}
