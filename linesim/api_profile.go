@@ -16,9 +16,6 @@ const (
 	maxFollowersPage = 1000
 	// membersPage is the page of member ids.
 	membersPage = 100
-	// defaultLoading and maxLoading are the seconds of a loading animation.
-	defaultLoading = 20
-	maxLoading     = 60
 )
 
 // userProfile is LINE's profile of a user; in groups without language and status.
@@ -210,22 +207,13 @@ func (s *Simulator) leaveChat(c *call) (answer, error) {
 
 // startLoading answers POST /v2/bot/chat/loading/start.
 func (s *Simulator) startLoading(c *call) (answer, error) {
-	req := struct {
-		ChatID         string `json:"chatId"`
-		LoadingSeconds *int   `json:"loadingSeconds"`
-	}{}
+	var req rule.Loading
 	if err := c.decode(&req); err != nil {
 		return answer{}, err
 	}
-	if !rule.ChatID(req.ChatID, "U") {
-		return answer{}, rule.InBody([]rule.Detail{{Message: "Only user id is acceptable", Property: "chatId"}})
-	}
-	seconds := defaultLoading
-	if req.LoadingSeconds != nil {
-		seconds = *req.LoadingSeconds
-	}
-	if seconds < 5 || seconds > maxLoading || seconds%5 != 0 {
-		return answer{}, rule.InBody([]rule.Detail{{Message: "Must be a multiple of 5 between 5 and 60", Property: "loadingSeconds"}})
+	seconds, err := req.Seconds()
+	if err != nil {
+		return answer{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -33,6 +33,7 @@ type Config struct {
 	Handler  Handling  `koanf:"handler"`
 	Quota    Quota     `koanf:"quota"`
 	Chat     Chat      `koanf:"chat"`
+	BotAPI   BotAPI    `koanf:"bot_api"`
 	Channels []Channel `koanf:"channels"` // at least one; the first also answers on /callback
 
 	ProfileAge time.Duration `koanf:"profile_age"` // how old a profile gets before it is fetched again
@@ -94,6 +95,13 @@ type Quota struct {
 	Warn string `koanf:"warn"`
 }
 
+// BotAPI is the Messaging API that Frontdesk offers to LINE bots behind it, see
+// Channel.BotURL.
+type BotAPI struct {
+	Listen      string `koanf:"listen"`       // address; open only when a channel has such a bot
+	MaxForwards int    `koanf:"max_forwards"` // webhooks under way to a bot at once
+}
+
 // Channel is one LINE channel. Either AccessToken or ID is needed: with the ID
 // and the first secret, short-lived stateless tokens are fetched and renewed.
 type Channel struct {
@@ -101,7 +109,7 @@ type Channel struct {
 	Secrets     []string `koanf:"secrets"`      // channel secrets; two while one is being replaced
 	AccessToken string   `koanf:"access_token"` // long-lived channel access token
 	ID          string   `koanf:"id"`           // channel ID
-	Bot         string   `koanf:"bot"`          // for the command line: name of a built-in bot
+	Bot         string   `koanf:"bot"`          // for the command line: name of a built-in bot, or "line:" and a BotURL
 
 	ReplyRate float64 `koanf:"reply_rate"` // calls per second; 0 for LINE's limit
 	PushRate  float64 `koanf:"push_rate"`  // calls per second; 0 for LINE's limit
@@ -122,11 +130,23 @@ type Channel struct {
 	ButtonText  string `koanf:"button_text"`  // above the button, at most 160 characters; "" for DefaultButtonText
 	ButtonLabel string `koanf:"button_label"` // on the button, at most 20 characters; "" for DefaultButtonLabel
 
+	// BotURL is the webhook of an existing LINE bot, which takes this channel's
+	// events in place of Handler and calls the API at BotAPI.Listen; "" for none.
+	BotURL string `koanf:"-"`
+	// BotToken is the channel access token that this bot must show; "" for
+	// AccessToken. Without either it issues tokens with ID and secret.
+	BotToken string `koanf:"bot_token"`
+	// LateReply decides about replies of this bot that come after LINE's token has
+	// ended: "push" (also "") pushes them, "refuse" answers that the token is
+	// invalid.
+	LateReply string `koanf:"late_reply"`
+
 	// Handler is this channel's bot; nil for the one that Run was given.
 	Handler frontdesk.Handler `koanf:"-"`
 }
 
-// Values of Channel.Prefer, Channel.OverQuota and Channel.SlowAnswer.
+// Values of Channel.Prefer, Channel.OverQuota, Channel.SlowAnswer and
+// Channel.LateReply.
 const (
 	preferOnce       = "once"
 	preferDelivered  = "delivered"
@@ -134,6 +154,8 @@ const (
 	overQuotaDrop    = "drop"
 	slowAnswerPush   = "push"
 	slowAnswerButton = "button"
+	lateReplyPush    = "push"
+	lateReplyRefuse  = "refuse"
 )
 
 // What the button of a slow answer says unless the channel says it in its own
@@ -174,8 +196,9 @@ func DefaultConfig() Config {
 			BackoffMin:    time.Second,
 			BackoffMax:    time.Minute,
 		},
-		Quota: Quota{Every: 10 * time.Minute, Warn: "50,80,95"},
-		Chat:  Chat{Guests: "none", MaxConnections: 20_000, Rate: 20, MaxBytes: 1 << 30},
+		Chat:   Chat{Guests: "none", MaxConnections: 20_000, Rate: 20, MaxBytes: 1 << 30},
+		Quota:  Quota{Every: 10 * time.Minute, Warn: "50,80,95"},
+		BotAPI: BotAPI{Listen: "127.0.0.1:8081", MaxForwards: 1000},
 	}
 }
 
@@ -205,6 +228,8 @@ func (c *Config) setDefaults() {
 	c.Chat.MaxConnections = cmp.Or(c.Chat.MaxConnections, def.Chat.MaxConnections)
 	c.Chat.Rate = cmp.Or(c.Chat.Rate, def.Chat.Rate)
 	c.Chat.MaxBytes = cmp.Or(c.Chat.MaxBytes, def.Chat.MaxBytes)
+	c.BotAPI.Listen = cmp.Or(c.BotAPI.Listen, def.BotAPI.Listen)
+	c.BotAPI.MaxForwards = cmp.Or(c.BotAPI.MaxForwards, def.BotAPI.MaxForwards)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -250,11 +275,15 @@ func (c Config) Check() error {
 	if c.Handler.MaxConcurrent < 0 || c.Handler.MaxAttempts < 0 {
 		fault("handler: max_concurrent and max_attempts must not be negative")
 	}
+	if c.BotAPI.MaxForwards < 0 {
+		fault("bot_api.max_forwards: must not be negative")
+	}
 	if _, err := c.Quota.shares(); err != nil {
 		faults = append(faults, err)
 	}
 	faults = append(faults, c.Chat.check()...)
 	faults = append(faults, c.checkChannels()...)
+	faults = append(faults, c.checkBots()...)
 	return errors.Join(faults...)
 }
 
@@ -297,6 +326,7 @@ func (ch Channel) checkChoices(where string) (faults []error) {
 		{"prefer", ch.Prefer, preferOnce, preferDelivered},
 		{"over_quota", ch.OverQuota, overQuotaHold, overQuotaDrop},
 		{"slow_answer", ch.SlowAnswer, slowAnswerPush, slowAnswerButton},
+		{"late_reply", ch.LateReply, lateReplyPush, lateReplyRefuse},
 	} {
 		if !slices.Contains([]string{"", choice.usual, choice.other}, choice.value) {
 			faults = append(faults, fmt.Errorf("%s: %s must be %s or %s", where, choice.key, choice.usual, choice.other))

@@ -24,6 +24,7 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second // header and body
 	idleTimeout       = 2 * time.Minute
+	botReadTimeout    = time.Minute // of bots' calls, some of which carry files
 	maxHeaderBytes    = 16 << 10
 )
 
@@ -32,8 +33,8 @@ const certificateCheck = 10 * time.Second
 
 // web is the server's HTTP servers while they run.
 type web struct {
-	public, internal, admin *http.Server
-	group                   errgroup.Group
+	public, internal, admin, botAPI *http.Server
+	group                           errgroup.Group
 }
 
 // startHTTP serves all ports.
@@ -45,6 +46,10 @@ func (s *Server) startHTTP(fail context.CancelCauseFunc) *web {
 		},
 		internal: &http.Server{Handler: s.internalHandler(), ReadHeaderTimeout: readHeaderTimeout, ErrorLog: quietLog(s.lg)},
 		admin:    &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: readHeaderTimeout, ErrorLog: quietLog(s.lg)},
+		botAPI: &http.Server{
+			Handler: s.gateway, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: botReadTimeout,
+			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: quietLog(s.lg),
+		},
 	}
 	serve := func(srv *http.Server, l net.Listener) {
 		if l == nil {
@@ -60,11 +65,15 @@ func (s *Server) startHTTP(fail context.CancelCauseFunc) *web {
 	serve(w.public, s.public)
 	serve(w.internal, s.internal)
 	serve(w.admin, s.admin)
+	serve(w.botAPI, s.botAPI)
 	return w
 }
 
 // stopPublic answers the requests under way and takes no more.
 func (w *web) stopPublic() { shutdown(w.public) }
+
+// stopBotAPI answers the calls of bots that are under way and takes no more.
+func (w *web) stopBotAPI() { shutdown(w.botAPI) }
 
 // stopInternal ends the other ports and waits for all.
 func (w *web) stopInternal() {

@@ -80,7 +80,10 @@ func (s *Server) trim(ctx context.Context, now time.Time) error {
 	}
 	s.disp.Trimmed(first, now)
 	outboxFloor = min(outboxFloor, s.out.Floor(), timersOutbox, s.campaigns.Floor())
-	_, err = s.eng.Outbox.Trim(ctx, engine.TrimRule{Floor: outboxFloor, KeepFor: s.cfg.Outbox.Keep}, now)
+	first, err = s.eng.Outbox.Trim(ctx, engine.TrimRule{Floor: outboxFloor, KeepFor: s.cfg.Outbox.Keep}, now)
+	if err == nil && s.gateway != nil {
+		s.gateway.Trimmed(first)
+	}
 	return err
 }
 

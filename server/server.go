@@ -24,6 +24,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/directory"
 	"github.com/line-frontdesk/frontdesk/internal/dispatch"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
+	"github.com/line-frontdesk/frontdesk/internal/gateway"
 	"github.com/line-frontdesk/frontdesk/internal/outbox"
 	"github.com/line-frontdesk/frontdesk/internal/quota"
 	"github.com/line-frontdesk/frontdesk/internal/room"
@@ -53,11 +54,13 @@ type Server struct {
 	campaigns *campaign.Runner
 	quota     *quota.Watcher
 	chat      *room.Service
+	gateway   *gateway.Gateway // nil for none
 	trace     *trace
 	reg       *prometheus.Registry
 	public    net.Listener
 	internal  net.Listener // nil for none
 	admin     net.Listener
+	botAPI    net.Listener // nil for none
 	handler   http.Handler // of the public port
 	draining  atomic.Bool
 }
@@ -109,8 +112,9 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 	var senders []outbox.Channel
 	var desks []webhook.Channel
 	buttons := map[string]dispatch.Button{}
+	var behind []gateway.Channel
 	for _, ch := range s.cfg.Channels {
-		client, err := newClient(s.cfg.LINE, ch)
+		client, source, err := newClient(s.cfg.LINE, ch)
 		if err != nil {
 			return fmt.Errorf("channel %s: %w", ch.Name, err)
 		}
@@ -118,7 +122,9 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 		if ch.Handler != nil {
 			handlers[ch.Name] = ch.Handler
 		}
-		if handlers[ch.Name] == nil {
+		if ch.BotURL != "" {
+			behind = append(behind, gatewayChannel(ch, client, source))
+		} else if handlers[ch.Name] == nil {
 			return fmt.Errorf("channel %s has no handler", ch.Name)
 		}
 		clients[ch.Name] = client
@@ -141,6 +147,9 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 	})
 	err := s.loadCampaigns(ctx, clients)
 	if err != nil {
+		return err
+	}
+	if err := s.openGateway(ctx, behind, handlers); err != nil {
 		return err
 	}
 	s.out = outbox.New(outbox.Config{
@@ -181,21 +190,21 @@ func button(ch Channel) dispatch.Button {
 	}
 }
 
-// newClient returns the LINE client of a channel.
-func newClient(api LINE, ch Channel) (*line.Client, error) {
-	cfg := line.Config{BaseURL: api.API, DataURL: api.DataAPI}
-	if ch.AccessToken != "" {
-		cfg.Token = line.FixedToken(ch.AccessToken)
-		return line.NewClient(cfg)
+// newClient returns the LINE client of a channel, and where it has its tokens
+// from.
+func newClient(api LINE, ch Channel) (*line.Client, line.TokenSource, error) {
+	cfg := line.Config{BaseURL: api.API, DataURL: api.DataAPI, Token: line.FixedToken(ch.AccessToken)}
+	if ch.AccessToken == "" {
+		token, err := line.NewStatelessToken(line.StatelessConfig{
+			BaseURL: api.API, ChannelID: ch.ID, ChannelSecret: ch.Secrets[0],
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		cfg.Token = token
 	}
-	token, err := line.NewStatelessToken(line.StatelessConfig{
-		BaseURL: api.API, ChannelID: ch.ID, ChannelSecret: ch.Secrets[0],
-	})
-	if err != nil {
-		return nil, err
-	}
-	cfg.Token = token
-	return line.NewClient(cfg)
+	client, err := line.NewClient(cfg)
+	return client, cfg.Token, err
 }
 
 // content serves Desk.Content.
@@ -263,6 +272,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	defer fail(nil)
 
 	web := s.startHTTP(fail)
+	forwarding := start(fail, "gateway", s.runGateway)
 	dispatching := start(fail, "dispatcher", s.disp.Run)
 	sending := start(fail, "outbox", s.out.Run)
 	timing := start(fail, "timers", s.timers.Run)
@@ -281,6 +291,8 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	chatting.stop()
 	s.lg.Info("waiting for handlers", "limit", s.cfg.Drain)
 	dispatching.stop()
+	web.stopBotAPI() // after the handlers, whose bots answer through it
+	forwarding.stop()
 	timing.stop() // after the handlers, who may ask for theirs
 	campaigning.stop()
 	s.lg.Info("sending what can be sent at once")
@@ -327,7 +339,7 @@ func (p *part) stop() {
 
 // Close releases the ports and the store. It is called by Run.
 func (s *Server) Close() error {
-	for _, l := range []net.Listener{s.public, s.internal, s.admin} {
+	for _, l := range []net.Listener{s.public, s.internal, s.admin, s.botAPI} {
 		if l != nil {
 			l.Close() // closed by its http.Server already, if that ran
 		}
@@ -344,6 +356,9 @@ func (s *Server) listen() (err error) {
 		if s.internal, err = net.Listen("tcp", s.cfg.InternalListen); err != nil {
 			return fmt.Errorf("internal_listen: %w", err)
 		}
+	}
+	if s.botAPI, err = s.listenBotAPI(); err != nil {
+		return err
 	}
 	s.admin, err = listenAdmin(filepath.Join(s.cfg.Data, adminSocket))
 	return err

@@ -8,6 +8,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/bots/parrot"
 	"github.com/line-frontdesk/frontdesk/bots/scramble"
 	"github.com/line-frontdesk/frontdesk/bots/timer"
+	"github.com/line-frontdesk/frontdesk/server"
 )
 
 // builtinBot is a bot that the command line knows by its name.
@@ -30,6 +31,20 @@ func botNames() string {
 	return strings.Join(names, ", ")
 }
 
+// lineBotPrefix begins the name of an existing LINE bot; its webhook's URL follows.
+const lineBotPrefix = "line:"
+
+// giveBot gives a channel the bot of a name: a built-in one, or an existing LINE
+// bot.
+func giveBot(ch *server.Channel, name string) (err error) {
+	if address, ok := strings.CutPrefix(name, lineBotPrefix); ok {
+		ch.BotURL = address
+		return nil
+	}
+	ch.Handler, err = newBot(name)
+	return err
+}
+
 // newBot returns a built-in bot.
 func newBot(name string) (frontdesk.Handler, error) {
 	for _, b := range builtinBots() {
@@ -38,7 +53,7 @@ func newBot(name string) (frontdesk.Handler, error) {
 		}
 	}
 	if name == "" {
-		return nil, fmt.Errorf("bot: none; choose one with --bot: %s", botNames())
+		return nil, fmt.Errorf("bot: none; choose one with --bot: %s, or line:URL", botNames())
 	}
-	return nil, fmt.Errorf("bot: there is no %q built in, only %s; bots of your own are programs that call server.Run", name, botNames())
+	return nil, fmt.Errorf("bot: there is no %q built in, only %s; line:URL is an existing LINE bot, and bots of your own are programs that call server.Run", name, botNames())
 }

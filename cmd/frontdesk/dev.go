@@ -61,12 +61,13 @@ the simulator, so leave it on 127.0.0.1. It is as strict as LINE; its flags are 
 'frontdesk sim', and docs/simulator.md tells more.`,
 		Example: `  frontdesk dev
   frontdesk dev --listen 127.0.0.1:9000 --data /tmp/bot
+  frontdesk dev --bot line:http://127.0.0.1:3000/callback
   frontdesk dev --monthly-quota 5 --friends Hanako
   frontdesk trigger text --text hello     # from another terminal`,
 		Args: takes(0, 0, "no arguments"),
 	}
 	table := withDefaults(server.Settings(), base)
-	flags := addSettings(cmd, append(pick(table, "listen", "internal_listen", "data", "drain"), extra...)...)
+	flags := addSettings(cmd, append(pick(table, "listen", "internal_listen", "data", "drain", "bot_api.listen"), extra...)...)
 	simFlags.addFlags(cmd, devSecret, devToken)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := server.LoadConfig(server.Sources{
@@ -101,8 +102,8 @@ func defaultDevData() string {
 // simulator go to a port of their own, which outlives the public one, so that
 // answers under way arrive during the shutdown.
 func runDev(ctx context.Context, cfg server.Config, botName string, simCfg linesim.Config, prepare func(*linesim.Simulator) error, out io.Writer) error {
-	bot, err := newBot(botName)
-	if err != nil {
+	channel := server.Channel{Name: "main"}
+	if err := giveBot(&channel, botName); err != nil {
 		return err
 	}
 	if err := markDevData(cfg.Data); err != nil {
@@ -121,14 +122,13 @@ func runDev(ctx context.Context, cfg server.Config, botName string, simCfg lines
 	}
 	defer api.Close()
 	cfg.LINE = server.LINE{API: "http://" + api.Addr().String() + "/sim/line"}
-	cfg.Channels = []server.Channel{{
-		Name: "main", Secrets: []string{sim.ChannelSecret()}, AccessToken: sim.ChannelAccessToken(),
-	}}
+	channel.Secrets, channel.AccessToken, channel.ID = []string{sim.ChannelSecret()}, sim.ChannelAccessToken(), sim.ChannelID()
+	cfg.Channels = []server.Channel{channel}
 	pages := http.NewServeMux()
 	pages.Handle("/", sim)
 	pages.Handle("GET /metrics", internalProxy(func() net.Addr { return srv.InternalAddr() }))
 	cfg.Pages = pages
-	if srv, err = server.New(ctx, cfg, bot); err != nil {
+	if srv, err = server.New(ctx, cfg, nil); err != nil {
 		return explain(err)
 	}
 	if err := sim.SetWebhookURL(baseURL(srv.Addr()) + "/callback"); err != nil {
@@ -184,6 +184,13 @@ func printDev(out io.Writer, cfg server.Config, srv *server.Server) {
 	fmt.Fprintf(out, "  chat      %s/chat\n", base)
 	fmt.Fprintf(out, "  metrics   %s/metrics\n", baseURL(srv.InternalAddr()))
 	fmt.Fprintf(out, "  data      %s\n\n", cfg.Data)
+	if addr := srv.BotAPIAddr(); addr != nil {
+		ch := cfg.Channels[0]
+		fmt.Fprintf(out, "Your bot gets its webhooks at %s; let it call the API at\n\n", ch.BotURL)
+		fmt.Fprintf(out, "  API base URL          %s\n", baseURL(addr))
+		fmt.Fprintf(out, "  channel access token  %s\n", ch.AccessToken)
+		fmt.Fprintf(out, "  channel secret        %s\n\n", ch.Secrets[0])
+	}
 }
 
 // markDevData makes the data folder one of dev's. It refuses the folder of a

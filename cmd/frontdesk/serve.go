@@ -16,12 +16,16 @@ func newServeCommand(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server for real channels",
-		Long: `Run the server for real LINE channels, with the bots that are built in.
+		Long: `Run the server for real LINE channels, with the bots that are built in,
+or with a LINE bot that exists already.
 
 One channel needs only LINE_CHANNEL_SECRET and LINE_CHANNEL_ACCESS_TOKEN (or
 LINE_CHANNEL_ID, to fetch short-lived tokens) in the environment; its webhook URL is
 https://YOUR.HOST/callback. Several channels are listed in the file; theirs end in
 /callback/NAME. PORT sets the port where a platform gives one.
+
+A bot that exists already and speaks LINE's API, in any language, stands behind Frontdesk
+with --bot line:URL, the URL of its webhook; docs/existing-bots.md tells the rest.
 
 LINE calls https only: give --tls-cert and --tls-key, or stand behind a proxy.
 
@@ -30,6 +34,7 @@ what can be sent is sent, the rest stays stored for the next start. A second sig
 ends the process at once; also then nothing that was answered 200 is lost.`,
 		Example: `  LINE_CHANNEL_SECRET=… LINE_CHANNEL_ACCESS_TOKEN=… frontdesk serve --bot parrot
   frontdesk serve --config frontdesk.yaml --listen :443 --tls-cert cert.pem --tls-key key.pem
+  LINE_CHANNEL_SECRET=… LINE_CHANNEL_ACCESS_TOKEN=… frontdesk serve --bot line:http://127.0.0.1:3000/callback
   frontdesk serve --bot parrot --line-api http://127.0.0.1:9000/sim/line   # against 'frontdesk sim'`,
 		Args: takes(0, 0, "no arguments"),
 	}
@@ -54,6 +59,9 @@ func serve(ctx context.Context, cfg server.Config) error {
 	}
 	if addr := srv.InternalAddr(); addr != nil {
 		cfg.Logger.Info("internal port is open", "listen", addr.String())
+	}
+	if addr := srv.BotAPIAddr(); addr != nil {
+		cfg.Logger.Info("Messaging API for LINE bots is open", "url", baseURL(addr))
 	}
 	return srv.Run(ctx)
 }
@@ -83,14 +91,18 @@ func (l *serveLoader) load() (server.Config, error) {
 	})
 	faults := []error{err}
 	if l.own.bot != "" {
-		_, err := newBot(l.own.bot)
-		faults = append(faults, err)
+		faults = append(faults, giveBot(&server.Channel{}, l.own.bot))
 	}
+	behind := false
 	for i := range cfg.Channels {
 		ch := &cfg.Channels[i]
-		if ch.Handler, err = newBot(cmp.Or(ch.Bot, l.own.bot)); err != nil && (ch.Bot != "" || l.own.bot == "") {
-			faults = append(faults, fmt.Errorf("channels[%d] (%s): %w", i, ch.Name, err))
+		if fault := giveBot(ch, cmp.Or(ch.Bot, l.own.bot)); fault != nil && (ch.Bot != "" || l.own.bot == "") {
+			faults = append(faults, fmt.Errorf("channels[%d] (%s): %w", i, ch.Name, fault))
 		}
+		behind = behind || ch.BotURL != ""
+	}
+	if behind && err == nil { // what could not be checked before the bots were known
+		faults = append(faults, cfg.Check())
 	}
 	if _, err := l.own.newLogger(nil); err != nil {
 		faults = append(faults, err)

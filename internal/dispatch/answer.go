@@ -87,7 +87,7 @@ func (d *Dispatcher) answerTap(ctx context.Context, t *task, stored *engine.Even
 		return d.complete(ctx, t, stored, gathered{})
 	}
 	send := engine.Send{To: stored.Conversation, Messages: answer.Messages}
-	send.ReplyToken, send.ReplyUntil = d.replyToken(ev)
+	send.ReplyToken, send.ReplyUntil = d.ReplyToken(ev)
 	if err := d.complete(ctx, t, stored, gathered{sends: []engine.Send{send}}); err != nil {
 		return err
 	}

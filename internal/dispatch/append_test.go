@@ -78,7 +78,7 @@ func TestFindLooksBehindAPlace(t *testing.T) {
 		{"never stored", "d", 0, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := w.d.lookup.Find(t.Context(), tc.id, tc.from)
+			got, err := w.d.lookup.find(t.Context(), tc.id, tc.from)
 			if err != nil || (got != 0) != tc.want {
 				t.Errorf("got %v, %v, want %v", got, err, tc.want)
 			}
@@ -88,7 +88,7 @@ func TestFindLooksBehindAPlace(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 200 { // at once: each its own answer
 		wg.Go(func() {
-			got, err := w.d.lookup.Find(t.Context(), []string{"a", "b", "c", "d"}[i%4], 0)
+			got, err := w.d.lookup.find(t.Context(), []string{"a", "b", "c", "d"}[i%4], 0)
 			if err != nil || got != at[i%4] {
 				t.Errorf("got %v, %v, want %v", got, err, at[i%4])
 			}
@@ -100,7 +100,7 @@ func TestFindLooksBehindAPlace(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.d.lookup.Find(gone, "a", 0); err == nil {
+	if _, err := w.d.lookup.find(gone, "a", 0); err == nil {
 		t.Error("an answer after the end")
 	}
 }

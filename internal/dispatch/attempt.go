@@ -241,7 +241,7 @@ func (d *Dispatcher) appendOnce(ctx context.Context, entry *engine.Entry, behind
 	unsure := false
 	return d.untilStored(ctx, func(ctx context.Context) error {
 		if unsure {
-			pos, err := d.lookup.Find(ctx, entry.ID, behind)
+			pos, err := d.lookup.find(ctx, entry.ID, behind)
 			if err != nil {
 				return err
 			}

@@ -92,7 +92,7 @@ func (d *Dispatcher) buttonTime(t *task, stored *engine.Event, ev *frontdesk.Eve
 	if soonest := time.Now().Add(min(buttonGrace, d.cfg.ButtonAfter)); at.Before(soonest) {
 		at = soonest
 	}
-	token, until := d.replyToken(ev)
+	token, until := d.ReplyToken(ev)
 	return at, token != "" && at.Before(until.Add(-ButtonMargin))
 }
 
@@ -103,7 +103,7 @@ func (d *Dispatcher) storeButton(ctx context.Context, c *conversation, t *task, 
 		d.lg.Error("button cannot be encoded", "channel", ev.Channel, "error", err) // unreachable: it is texts alone
 		return nil
 	}
-	token, until := d.replyToken(ev)
+	token, until := d.ReplyToken(ev)
 	entry := &engine.Entry{
 		ID: buttonID(stored), Channel: stored.Channel, EventID: stored.ID, At: time.Now(),
 		Sends: []engine.Send{{To: ev.Conversation, ReplyToken: token, ReplyUntil: until, Messages: messages}},

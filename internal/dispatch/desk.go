@@ -108,14 +108,14 @@ func (k *desk) gather(to string, encoded []json.RawMessage) {
 	}
 	send := engine.Send{To: to, Messages: encoded}
 	if to == k.ev.Conversation {
-		send.ReplyToken, send.ReplyUntil = k.d.replyToken(k.ev)
+		send.ReplyToken, send.ReplyUntil = k.d.ReplyToken(k.ev)
 	}
 	k.sends = append(k.sends, send)
 }
 
-// replyToken returns an event's reply token and when it ends; "" when it has
+// ReplyToken returns an event's reply token and when it ends; "" when it has
 // none, or was delivered again too late for it.
-func (d *Dispatcher) replyToken(ev *frontdesk.Event) (token string, until time.Time) {
+func (d *Dispatcher) ReplyToken(ev *frontdesk.Event) (token string, until time.Time) {
 	if ev.ReplyToken == "" || ev.Redelivered && ev.Accepted.Sub(ev.Timestamp) > redeliveredTokenLife {
 		return "", time.Time{}
 	}

@@ -114,7 +114,7 @@ type Dispatcher struct {
 	completed map[string]struct{} // what the last process left in the outbox, until unread is nil
 	unread    *generation         // stands for what the last process left in the inbox; nil once it is read
 	suspects  suspects
-	lookup    *engine.Lookup
+	lookup    lookup
 }
 
 // New returns a dispatcher that has not read anything yet.
@@ -124,7 +124,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		cfg: cfg, eng: cfg.Engine, lg: cfg.Logger,
 		cache:  engine.NewCache(cfg.Engine.Inbox, cacheBytes),
 		index:  newIDIndex(),
-		lookup: engine.NewLookup(cfg.Engine.Outbox),
+		lookup: lookup{outbox: cfg.Engine.Outbox},
 	}
 	d.pool = newPool(cfg.MaxConcurrent)
 	for i := range d.shards {

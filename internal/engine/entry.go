@@ -138,6 +138,9 @@ const entryHead = string(kindEntry) + `{"id":"`
 // EntryID returns the ID of an outbox record if it is an entry. It decodes
 // nothing else where it can.
 func EntryID(rec []byte) (id string, ok bool) {
+	if !IsEntry(rec) {
+		return "", false
+	}
 	if rest, ok := bytes.CutPrefix(rec, []byte(entryHead)); ok {
 		if end := bytes.IndexAny(rest, `"\\`); end >= 0 && rest[end] == '"' {
 			return string(rest[:end]), true
