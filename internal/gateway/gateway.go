@@ -70,7 +70,7 @@ func (c *Config) setDefaults() {
 type Gateway struct {
 	cfg      Config
 	lg       *slog.Logger
-	began    time.Time
+	began    time.Time // in whole milliseconds, as tokens tell when they were issued
 	channels map[string]*channel
 	messages rule.Messages
 	seal     seal
@@ -91,7 +91,7 @@ type channel struct {
 func New(ctx context.Context, cfg Config) (*Gateway, error) {
 	cfg.setDefaults()
 	g := &Gateway{
-		cfg: cfg, lg: cfg.Logger, began: time.Now(), channels: map[string]*channel{},
+		cfg: cfg, lg: cfg.Logger, began: time.Now().Truncate(time.Millisecond), channels: map[string]*channel{},
 		messages: rule.NewMessages(), ledger: newLedger(cfg.Engine.Outbox),
 		bots: newBotClient(cfg.MaxForwards), slots: make(chan struct{}, maxCalls),
 	}

@@ -1,0 +1,201 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/line/line-bot-sdk-go/v8/linebot/webhook"
+
+	"github.com/line-frontdesk/frontdesk"
+)
+
+// The bot gets an event as a webhook of LINE's, which the official SDK takes.
+func TestForward(t *testing.T) {
+	var h *hall
+	var got *webhook.CallbackRequest
+	h = newHall(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var err error
+		if got, err = webhook.ParseRequest("secret", r); err != nil {
+			t.Error(err)
+		}
+		if r.Header.Get("User-Agent") != "LineBotWebhook/2.0" || r.Header.Get("Content-Type") != "application/json; charset=utf-8" || r.Header["Idempotency-Key"] != nil {
+			t.Errorf("got headers %v", r.Header)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}), nil)
+	earlier := said("E1", garden)
+	earlier.Accepted = time.Now().Add(-time.Hour)
+	second := said("E1", garden)
+	second.Attempt = 2
+	for _, tc := range []struct {
+		name  string
+		ev    *frontdesk.Event
+		again bool
+	}{
+		{"first attempt", said("E1", garden), false}, {"second attempt", second, true}, {"accepted by an earlier process", earlier, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if err := h.g.Handler("main").Handle(t.Context(), nil, tc.ev); err != nil {
+				t.Fatal(err)
+			}
+			if got.Destination != h.sim.BotUserID() || len(got.Events) != 1 {
+				t.Fatalf("got destination %q and %d events", got.Destination, len(got.Events))
+			}
+			ev := got.Events[0].(webhook.MessageEvent)
+			token, ok := h.g.seal.openReply(ev.ReplyToken)
+			if !ok || token.Conversation != garden || token.EventID != "E1" || token.LineToken != tc.ev.ReplyToken || token.Channel != "main" {
+				t.Errorf("token %v holds %+v", ok, token)
+			}
+			if ev.DeliveryContext.IsRedelivery != tc.again || ev.WebhookEventId != "E1" || ev.Message.(webhook.TextMessageContent).Text != "hi" {
+				t.Errorf("got %+v, want redelivery %v", ev, tc.again)
+			}
+		})
+	}
+	if h.g.Handler("other") != nil {
+		t.Error("a channel without a bot here has a handler")
+	}
+}
+
+// What the bot answers decides what becomes of the event.
+func TestForwardOutcomes(t *testing.T) {
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone.Close()
+	answer := func(status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
+	}
+	for _, tc := range []struct {
+		name    string
+		bot     http.HandlerFunc
+		url     string // in place of the bot's
+		timer   bool
+		verdict string
+		text    string
+	}{
+		{name: "200", bot: answer(200)},
+		{name: "201", bot: answer(201)},
+		{name: "500", bot: answer(500), verdict: "failed", text: "answered 500"},
+		{name: "401", bot: answer(401), verdict: "failed", text: "answered 401"},
+		{name: "a redirect", bot: answer(302), verdict: "failed", text: "answered 302"},
+		{name: "cut", bot: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, verdict: "failed", text: "EOF"},
+		{name: "slow", bot: func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // else nobody sees that the gateway hangs up
+			<-r.Context().Done()
+		}, verdict: "failed", text: "too slow"},
+		{name: "nobody there", url: "http://" + gone.Addr().String() + "/secret-path", verdict: "interrupted", text: "nobody listens"},
+		{name: "a timer", bot: answer(200), timer: true, verdict: "dropped", text: "no timers"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHall(t, tc.bot, func(cfg *Config) {
+				if tc.url != "" {
+					cfg.Channels[0].URL = tc.url
+				}
+			})
+			ev := said("E1", hanako)
+			if tc.timer {
+				ev.Timer = &frontdesk.FiredTimer{}
+			}
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("too slow"))
+			defer cancel()
+			err := h.g.Handler("main").Handle(ctx, nil, ev)
+			var interrupted *frontdesk.InterruptedError
+			var drop *frontdesk.DropError
+			verdict := "failed"
+			switch {
+			case err == nil:
+				verdict = ""
+			case errors.As(err, &interrupted):
+				verdict = "interrupted"
+			case errors.As(err, &drop):
+				verdict = "dropped"
+			}
+			if verdict != tc.verdict {
+				t.Fatalf("got %q: %v, want %q", verdict, err, tc.verdict)
+			}
+			if err != nil && (!strings.Contains(err.Error(), tc.text) || strings.Contains(err.Error()+h.logs.String(), "secret-path")) {
+				t.Errorf("got %q, want it to tell %q and not the whole address", err, tc.text)
+			}
+		})
+	}
+}
+
+// Many events at once wait for a free place, and those who get none are not to
+// blame.
+func TestForwardsAtOnce(t *testing.T) {
+	free := make(chan struct{})
+	entered := make(chan struct{}, 10)
+	h := newHall(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		entered <- struct{}{}
+		<-free
+	}), func(cfg *Config) { cfg.MaxForwards = 1 })
+	done := make(chan error, 1)
+	go func() { done <- h.g.Handler("main").Handle(context.Background(), nil, said("E1", hanako)) }() // ends with free
+	<-entered
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	var interrupted *frontdesk.InterruptedError
+	if err := h.g.Handler("main").Handle(ctx, nil, said("E2", hanako)); !errors.As(err, &interrupted) {
+		t.Errorf("got %v, want an interruption", err)
+	}
+	close(free)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// A connection that the bot closed while nobody used it is no failure.
+func TestForwardOverClosedConnection(t *testing.T) {
+	h := newHall(t, nil, nil)
+	bot := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	bot.Config.IdleTimeout = time.Millisecond
+	bot.Start()
+	t.Cleanup(bot.Close)
+	h.g.channels["main"].forwarder.url = bot.URL
+	for range 200 {
+		if err := h.g.Handler("main").Handle(t.Context(), nil, said("E1", hanako)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// While nobody listens one try in a while is made, and the first who gets through
+// ends that.
+func TestAbsence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var a absence
+		if a.left(time.Now()) != 0 || a.over() {
+			t.Error("a bot is absent at first")
+		}
+		pause := absentMin
+		for i := range 6 {
+			if news := a.noticed(time.Now()); news != (i == 0) {
+				t.Errorf("try %d: news %v", i, news)
+			}
+			if a.noticed(time.Now()) {
+				t.Error("news of the same")
+			}
+			if left := a.left(time.Now()); left < pause || left > 2*pause {
+				t.Errorf("try %d: %v are left of %v", i, left, pause)
+			}
+			time.Sleep(pause) // the bubble's clock
+			if left := a.left(time.Now()); left != 0 {
+				t.Errorf("%v are left after %v", left, pause)
+			}
+			pause = min(2*pause, absentMax)
+		}
+		if !a.over() || a.over() || a.left(time.Now()) != 0 {
+			t.Error("the bot is not back")
+		}
+	})
+}
