@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 //	! end NAME                end it with several SIGTERMs, at once
 //	hang NAME                 send it half a request and keep that open
 //	watch NAME                open the stream of its page and keep that open
-//	logged NAME REGEXP        wait until it has printed the expression
+//	logged NAME REGEXP [VAR]  wait until it has printed the expression, and set $VAR to its first group
 //	until REGEXP COMMAND…     repeat a command until its output matches
 //	find NAME REGEXP          set $NAME to the first group in the last output
 //	exits CODE COMMAND…       run a command that must end with the code
@@ -275,12 +275,15 @@ func converse(ts *testscript.TestScript, daemon, text, want string) {
 }
 
 func awaitLog(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: logged NAME REGEXP")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: logged NAME REGEXP [VAR]")
 	}
 	re, err := regexp.Compile(args[1])
 	ts.Check(err)
-	findDaemon(ts, args[0]).await(ts, re)
+	found := findDaemon(ts, args[0]).await(ts, re)
+	if len(args) == 3 {
+		ts.Setenv(args[2], found[1])
+	}
 }
 
 func until(ts *testscript.TestScript, neg bool, args []string) {
