@@ -59,6 +59,9 @@ func (r *Rooms) Follow(ctx context.Context, after uint64, fn func([]RoomMessage)
 		if !ok {
 			return context.Cause(ctx)
 		}
+		if len(list) == 0 {
+			continue // handed out with those before
+		}
 		if err := fn(list); err != nil {
 			return err
 		}
