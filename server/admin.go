@@ -14,6 +14,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/campaign"
 	"github.com/line-frontdesk/frontdesk/internal/directory"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
+	"github.com/line-frontdesk/frontdesk/internal/room"
 	"github.com/line-frontdesk/frontdesk/internal/timer"
 )
 
@@ -31,7 +32,7 @@ const (
 )
 
 func (s *Server) adminHandler() http.Handler {
-	return newAdminAPI(s.eng, s.dir, s.campaigns, s.timers, s.trace.of, s.quotaRows)
+	return newAdminAPI(s.eng, s.dir, s.campaigns, s.timers, s.chat, s.trace.of, s.quotaRows)
 }
 
 // adminAPI serves what the commands ask, as JSON:
@@ -56,6 +57,14 @@ func (s *Server) adminHandler() http.Handler {
 //	POST   /timers                TimerRow; takes a NewTimer
 //	GET    /timers/{id}           TimerDetail
 //	DELETE /timers/{id}           TimerRow: what was cancelled
+//	GET    /rooms                 RoomPage
+//	POST   /rooms                 the room; takes a NewRoom
+//	GET    /rooms/{name}          the room
+//	PATCH  /rooms/{name}          the room; takes a RoomChange
+//	DELETE /rooms/{name}          the room that was
+//	GET    /rooms/{name}/messages RoomMessages; ?before= an ID, ?limit=
+//	POST   /rooms/{name}/messages RoomMessage; takes a Saying
+//	POST   /room-tokens           RoomToken; takes a NewRoomToken
 //
 // Errors are {"error":"…"}. It has no login: it is served on a socket that
 // only its owner can open, or within the process.
@@ -64,6 +73,7 @@ type adminAPI struct {
 	dir       *directory.Directory
 	campaigns *campaign.Runner
 	timers    *timer.Service
+	chat      *room.Service
 	way       func(eventID string) []Step // what is remembered of an event; nil for nothing
 	// quota tells the figures of all channels; nil where no server runs.
 	quota func() []QuotaRow
@@ -71,11 +81,11 @@ type adminAPI struct {
 	retrying sync.Mutex // one retry at a time: two of one letter would send twice
 }
 
-func newAdminAPI(eng *engine.Engine, dir *directory.Directory, campaigns *campaign.Runner, timers *timer.Service, way func(string) []Step, quota func() []QuotaRow) http.Handler {
+func newAdminAPI(eng *engine.Engine, dir *directory.Directory, campaigns *campaign.Runner, timers *timer.Service, chat *room.Service, way func(string) []Step, quota func() []QuotaRow) http.Handler {
 	if way == nil {
 		way = func(string) []Step { return nil }
 	}
-	a := &adminAPI{eng: eng, dir: dir, campaigns: campaigns, timers: timers, way: way, quota: quota}
+	a := &adminAPI{eng: eng, dir: dir, campaigns: campaigns, timers: timers, chat: chat, way: way, quota: quota}
 	mux := http.NewServeMux()
 	for pattern, answer := range map[string]func(*http.Request) (any, error){
 		"GET /stats":            a.stats,
@@ -94,6 +104,15 @@ func newAdminAPI(eng *engine.Engine, dir *directory.Directory, campaigns *campai
 		"POST /timers":        a.setTimer,
 		"GET /timers/{id}":    a.showTimer,
 		"DELETE /timers/{id}": a.cancelTimer,
+
+		"GET /rooms":                  a.listRooms,
+		"POST /rooms":                 a.createRoom,
+		"GET /rooms/{name}":           a.showRoom,
+		"PATCH /rooms/{name}":         a.changeRoom,
+		"DELETE /rooms/{name}":        a.deleteRoom,
+		"GET /rooms/{name}/messages":  a.roomHistory,
+		"POST /rooms/{name}/messages": a.sayInRoom,
+		"POST /room-tokens":           a.makeRoomToken,
 
 		"GET /campaigns":              a.listCampaigns,
 		"GET /campaigns/{id}":         a.showCampaign,

@@ -19,6 +19,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/campaign"
 	"github.com/line-frontdesk/frontdesk/internal/directory"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
+	"github.com/line-frontdesk/frontdesk/internal/room"
 	"github.com/line-frontdesk/frontdesk/internal/timer"
 )
 
@@ -75,8 +76,12 @@ func openData(ctx context.Context, cfg Config) (*Admin, error) {
 		return nil, errors.Join(err, eng.Close())
 	}
 	timers := timer.New(timer.Config{Engine: eng, Logger: cfg.Logger})
+	chat, err := room.New(ctx, chatConfig(cfg, eng))
+	if err != nil {
+		return nil, errors.Join(err, eng.Close())
+	}
 	return &Admin{
-		http:  &http.Client{Transport: handlerTransport{newAdminAPI(eng, dir, campaigns, timers, nil, nil)}},
+		http:  &http.Client{Transport: handlerTransport{newAdminAPI(eng, dir, campaigns, timers, chat, nil, nil)}},
 		close: eng.Close,
 	}, nil
 }

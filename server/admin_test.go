@@ -17,6 +17,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/campaign"
 	"github.com/line-frontdesk/frontdesk/internal/directory"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
+	"github.com/line-frontdesk/frontdesk/internal/room"
 	"github.com/line-frontdesk/frontdesk/internal/timer"
 )
 
@@ -44,7 +45,11 @@ func newDesk(t *testing.T) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := newAdminAPI(eng, d.dir, campaigns, d.newTimers(), d.trace.of, nil)
+	chat, err := room.New(t.Context(), room.Config{Engine: eng})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := newAdminAPI(eng, d.dir, campaigns, d.newTimers(), chat, d.trace.of, nil)
 	d.Admin = &Admin{http: &http.Client{Transport: handlerTransport{api}}}
 	return d
 }

@@ -73,7 +73,7 @@ Exit codes: 0 done, 1 error, 2 wrong command line.`,
 	env := &environment{list: environ, root: root}
 	root.AddCommand(
 		newDevCommand(env), newServeCommand(env), newSimCommand(env), newTriggerCommand(env),
-		newEventCommand(env), newDeadCommand(env), newUserCommand(env), newTimerCommand(env), newQuotaCommand(env),
+		newEventCommand(env), newDeadCommand(env), newUserCommand(env), newTimerCommand(env), newRoomCommand(env), newQuotaCommand(env),
 		newSendCommand(env), newCampaignCommand(env),
 		newConfigCommand(env), newBenchCommand(), newVersionCommand(),
 	)

@@ -286,3 +286,21 @@ func (r *Rooms) Delete(ctx context.Context, room string) error {
 	}
 	return nil
 }
+
+// tellSubject carries what instances tell each other and nobody stores.
+const tellSubject = "frontdesk.rooms.tell"
+
+// Tell tells all who listen, on every instance and with no promise that it arrives.
+func (r *Rooms) Tell(data []byte) error { return r.conn.Publish(tellSubject, data) }
+
+// Listen calls fn with what is told, here as well, until ctx ends. fn gets one after
+// the other; those that come faster than it takes them are dropped.
+func (r *Rooms) Listen(ctx context.Context, fn func(data []byte)) error {
+	sub, err := r.conn.Subscribe(tellSubject, func(msg *nats.Msg) { fn(msg.Data) })
+	if err != nil {
+		return fmt.Errorf("listen to other instances: %w", err)
+	}
+	<-ctx.Done()
+	sub.Unsubscribe() // fails only when the connection is gone
+	return ctx.Err()
+}

@@ -234,20 +234,47 @@ func guess(from, to, at, id uint64, most, have int) uint64 {
 }
 
 // Heads returns the newest message of each room that matches a pattern, such as
-// "dm.A.*", at most 1,000 in all, in the order of their IDs.
+// "dm.A.*", at most MaxHeads in all, in the order of their IDs. Where more match it
+// returns those of the rooms that were written to last, or about half of them.
 func (r *Rooms) Heads(ctx context.Context, patterns ...string) ([]RoomMessage, error) {
-	get := directGet{Batch: maxHeads}
+	get := directGet{}
 	for _, p := range patterns {
 		get.MultiLastFor = append(get.MultiLastFor, roomPrefix+p)
 	}
 	list, _, err := r.direct(ctx, get)
+	if errors.Is(err, errTooMany) {
+		list, err = r.newestHeads(ctx, get)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the newest messages: %w", err)
 	}
-	return list, nil
+	return list[max(0, len(list)-MaxHeads):], nil
 }
 
-const maxHeads = 1000
+// newestHeads looks at a part of the messages, half as long each time, until the
+// store lists its rooms.
+func (r *Rooms) newestHeads(ctx context.Context, get directGet) ([]RoomMessage, error) {
+	st, err := r.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for span := st.Last - st.First; ; span /= 2 {
+		get.Seq = st.Last - span
+		list, _, err := r.direct(ctx, get)
+		if !errors.Is(err, errTooMany) {
+			return list, err
+		}
+		if span == 0 {
+			return nil, err // unreachable: one message is of one room
+		}
+	}
+}
+
+// errTooMany is the store's refusal to list more rooms than it does at once.
+var errTooMany = errors.New("too many rooms match")
+
+// MaxHeads bounds the rooms of one answer of Heads.
+const MaxHeads = 1000
 
 // directGet is a request for several messages at once.
 // Source: NATS architecture and design, ADR-31.
@@ -291,6 +318,8 @@ func (r *Rooms) direct(ctx context.Context, get directGet) (list []RoomMessage, 
 		case "204": // the end
 			left, _ = strconv.Atoi(msg.Header.Get("Nats-Num-Pending"))
 			return list, left, nil
+		case "413":
+			return nil, 0, errTooMany
 		case "404":
 			return nil, 0, nil
 		default:

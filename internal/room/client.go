@@ -39,6 +39,7 @@ type client struct {
 	refuseAt time.Time
 
 	who      atomic.Pointer[Identity] // nil before hello
+	user     *user                    // set before who
 	sends    atomic.Int32             // wait for the store
 	nextPing atomic.Int64             // seconds of the service's clock
 	awaiting atomic.Int64             // the pong is due then; 0 for none
@@ -82,6 +83,15 @@ func (c *client) send(frame []byte) {
 	}
 	c.pushLocked(frame)
 	c.mu.Unlock()
+}
+
+// sendUnless queues a frame that may be lost, unless so many bytes wait already.
+func (c *client) sendUnless(frame []byte, most int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ending && c.queued <= most {
+		c.pushLocked(frame)
+	}
 }
 
 // pushLocked queues a frame and sees to it that somebody writes it.

@@ -139,10 +139,8 @@ func (s *Service) unregister(c *client) {
 	delete(s.clients, c)
 	if c.who.Load() == nil {
 		s.greeting--
-	} else if user := c.identity().User; s.byUser[user] > 1 {
-		s.byUser[user]--
 	} else {
-		delete(s.byUser, user)
+		c.user.connections-- // keepReads forgets the user when what was read is stored
 	}
 }
 
@@ -153,12 +151,19 @@ const maxPerUser = 20
 func (s *Service) welcome(c *client, who *Identity) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byUser[who.User] >= maxPerUser {
+	u := s.users[who.User]
+	if u == nil {
+		u = &user{read: readRecord{}}
+		s.users[who.User] = u
+	}
+	if u.connections >= maxPerUser {
 		return false
 	}
-	s.byUser[who.User]++
+	u.name, u.guest = who.Name, who.Guest
+	u.connections++
 	s.greeting--
 	c.nextPing.Store(s.firstPing())
+	c.user = u
 	c.who.Store(who)
 	return true
 }

@@ -100,7 +100,6 @@ type ackFrame struct {
 	CID  string `json:"cid"`
 	Room string `json:"room"`
 	ID   uint64 `json:"id"`
-	TS   int64  `json:"ts,omitempty"`
 	Dup  bool   `json:"dup,omitempty"`
 }
 
@@ -140,6 +139,14 @@ type presenceFrame struct {
 	On    []person `json:"on,omitempty"`
 	Off   []string `json:"off,omitempty"`
 	Count int      `json:"count"`
+}
+
+// leftFrame says that a client is no longer a member.
+type leftFrame struct {
+	T    string `json:"t"`
+	Room string `json:"room"`
+	Code string `json:"code"`
+	Text string `json:"text"`
 }
 
 type drainFrame struct {

@@ -3,6 +3,8 @@ package room
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,9 +92,26 @@ func (h *hub) room(name string) (*room, error) {
 		}
 		r = &room{hub: h, name: name}
 		h.rooms[name] = r
+		for instance, c := range h.server.others.crowds(name) {
+			r.setCrowd(instance, c)
+		}
 	}
 	r.holders.Add(1)
 	return r, nil
+}
+
+// active returns a room in memory without holding it, nil when it is not there.
+func (h *hub) active(name string) *room {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.rooms[name]
+}
+
+// all returns the rooms in memory.
+func (h *hub) all() []*room {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return slices.Collect(maps.Values(h.rooms))
 }
 
 // sweep forgets rooms that nobody has held for a while.
@@ -145,7 +164,8 @@ type entry struct {
 type membership struct {
 	room  *room
 	c     *client
-	index int // in room.members; guarded by room.mu
+	index int       // in room.members, -1 when it was ended by others; guarded by room.mu
+	typed time.Time // used by the reader of c
 }
 
 // deliver hands new messages to all members.
@@ -377,12 +397,32 @@ func (r *room) sizeLocked(from int) (bytes int) {
 // leave ends a membership.
 func (r *room) leave(m *membership) {
 	r.mu.Lock()
+	if m.index >= 0 {
+		r.dropLocked(m)
+	}
+	r.mu.Unlock()
+	r.holders.Add(-1)
+}
+
+func (r *room) dropLocked(m *membership) {
 	end := len(r.members) - 1
 	r.members[m.index] = r.members[end]
 	r.members[m.index].index = m.index
 	r.members[end] = nil
 	r.members = r.members[:end]
+	m.index = -1
 	r.exitLocked(m.c.identity().User)
-	r.mu.Unlock()
-	r.holders.Add(-1)
+}
+
+// expel ends the memberships of those who may not be here any more.
+func (r *room) expel() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range slices.Clone(r.members) {
+		if _, err := r.hub.server.access(m.c.identity(), r.name); err != nil {
+			r.dropLocked(m)
+			why := refusalOf(err)
+			m.c.send(jsonFrame(leftFrame{"left", r.name, why.code, why.text}))
+		}
+	}
 }

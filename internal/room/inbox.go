@@ -4,8 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/line-frontdesk/frontdesk/internal/engine"
 )
 
 // notice is the body of a message in a user's inbox: something is new in a room
@@ -46,4 +50,56 @@ func (s *Service) notify(ctx context.Context, user, cid string, n notice) error 
 	}
 	_, err = s.Post(ctx, Post{Room: Inbox(user), User: UserSystem, CID: user + "-" + cid, Body: body})
 	return err
+}
+
+const (
+	// noticeEvery is how often an inbox is told of one room, at most.
+	noticeEvery = 30 * time.Second
+	// maxNotices bounds the rooms of which it is remembered when that was.
+	maxNotices = 10_000
+)
+
+// notices remembers which inboxes were told of which rooms lately.
+type notices struct {
+	mu   sync.Mutex
+	last map[string]time.Time // by room and user
+}
+
+// due reports whether an inbox is to be told, and remembers it.
+func (n *notices) due(key string, now time.Time) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if now.Sub(n.last[key]) < noticeEvery {
+		return false
+	}
+	if len(n.last) >= maxNotices {
+		clear(n.last) // some are told once more
+	}
+	n.last[key] = now
+	return true
+}
+
+// notifyDM tells the other one of a dm that something is new, unless that one is
+// there. It does not block; a notice that the store does not take is lost, and the
+// list of rooms tells.
+func (s *Service) notifyDM(m outgoing, id uint64) {
+	if r := s.hub.active(m.room); r != nil && r.has(m.notify) || !s.notices.due(m.room+" "+m.notify, time.Now()) {
+		return
+	}
+	body, err := json.Marshal(notice{"room", m.room, KindDM, m.name, m.user})
+	if err != nil {
+		return // unreachable: strings
+	}
+	cid := fmt.Sprintf("dm-%d", id)
+	data, err := encode(stored{User: UserSystem, CID: cid, Body: body})
+	if err == nil {
+		s.store.Publish(Inbox(m.notify), UserSystem+":"+cid, data, func(engine.RoomAck, error) {})
+	}
+}
+
+// has reports whether a user is in the room.
+func (r *room) has(user string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.present[user] != nil
 }

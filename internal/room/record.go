@@ -196,6 +196,18 @@ type userRecord struct {
 	Name string `json:"name"`
 }
 
+// keepName stores the name of a user with a login, when it is another one.
+func (s *Service) keepName(ctx context.Context, who *Identity) error {
+	if who.Guest || s.registry.userName(who.User) == who.Name {
+		return nil
+	}
+	data, err := json.Marshal(userRecord{who.Name})
+	if err != nil {
+		return err
+	}
+	return s.bucket.Put(ctx, prefixUser+who.User, data)
+}
+
 // registry is what is known of rooms and users here, kept current by watching the
 // bucket. Methods may be called concurrently.
 type registry struct {
@@ -214,6 +226,14 @@ func (g *registry) userName(user string) string {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	return g.users[user]
+}
+
+// noteRoom takes a change of a room, and sends away who may not be there any more.
+func (s *Service) noteRoom(key string, value []byte) {
+	s.registry.noteRoom(key, value)
+	if r := s.hub.active(strings.TrimPrefix(key, prefixRoom)); r != nil {
+		r.expel()
+	}
 }
 
 // noteRoom takes a change of a room.

@@ -13,7 +13,10 @@ import (
 type outgoing struct {
 	room, user, cid string
 	data            []byte
+	del             uint64   // ID of the message that it deletes
 	bot             *Message // where the bot gets it, too
+	notify          string   // the other one of a dm
+	name            string   // of user
 }
 
 // Message is a message of a room as the bot gets it.
@@ -47,8 +50,16 @@ func (s *Service) prepare(ctx context.Context, who Identity, f *clientFrame) (ou
 			return outgoing{}, refuse(codeBadFrame, err.Error())
 		}
 	}
+	erase := f.Del
 	if target := f.Edit + f.Del; target != 0 {
-		if err := s.mayChange(ctx, who, f.Room, target); err != nil {
+		err := s.mayChange(ctx, who, f.Room, target)
+		if f.Del != 0 && isNotFound(err) && f.Del < s.hub.pos.Load() {
+			erase, err = 0, nil // it is gone: perhaps this send is a repeated one
+		}
+		if isNotFound(err) {
+			err = errNotYours
+		}
+		if err != nil {
 			return outgoing{}, err
 		}
 	}
@@ -56,8 +67,11 @@ func (s *Service) prepare(ctx context.Context, who Identity, f *clientFrame) (ou
 	if err != nil {
 		return outgoing{}, err
 	}
-	out := outgoing{room: f.Room, user: who.User, cid: f.CID, data: data}
-	if a.toBot() {
+	out := outgoing{room: f.Room, user: who.User, cid: f.CID, data: data, del: erase, name: who.Name}
+	if a.kind == KindDM {
+		out.notify = a.other(who.User)
+	}
+	if a.toBot() && s.cfg.Bot != nil {
 		out.bot = &Message{Room: f.Room, User: who.User, Name: who.Name, CID: f.CID, Body: m.Body, Edit: f.Edit, Del: f.Del}
 	}
 	return out, nil
@@ -65,13 +79,11 @@ func (s *Service) prepare(ctx context.Context, who Identity, f *clientFrame) (ou
 
 var errNotYours = refuse(codeForbidden, "only own messages of this room can be changed")
 
-// mayChange checks that a message is one that the user may edit or delete.
+// mayChange checks that a message is one that the user may edit or delete;
+// ErrNotFound when it is gone.
 func (s *Service) mayChange(ctx context.Context, who Identity, room string, id uint64) error {
 	got, err := s.store.Get(ctx, id)
 	if err != nil {
-		if isNotFound(err) {
-			return errNotYours
-		}
 		return err
 	}
 	var m stored
@@ -92,6 +104,9 @@ func (s *Service) put(m outgoing, done func(engine.RoomAck, error)) {
 		}
 		s.metrics.sent.Inc()
 		s.metrics.acked.Observe(time.Since(began).Seconds())
+		if m.notify != "" && !ack.Duplicate {
+			s.notifyDM(m, ack.ID)
+		}
 		done(ack, nil)
 	})
 }
@@ -114,21 +129,56 @@ func (s *Service) Post(ctx context.Context, p Post) (id uint64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("post to room %s: %w", p.Room, err)
 	}
+	ack, err := s.putAndWait(ctx, outgoing{room: p.Room, user: p.User, cid: p.CID, data: data})
+	if err != nil {
+		return 0, fmt.Errorf("post to room %s: %w", p.Room, err)
+	}
+	return ack.ID, nil
+}
+
+// putAndWait stores a message and returns when it is durable.
+func (s *Service) putAndWait(ctx context.Context, m outgoing) (engine.RoomAck, error) {
 	type outcome struct {
 		ack engine.RoomAck
 		err error
 	}
 	result := make(chan outcome, 1)
-	s.put(outgoing{room: p.Room, user: p.User, cid: p.CID, data: data}, func(ack engine.RoomAck, err error) {
-		result <- outcome{ack, err}
-	})
+	s.put(m, func(ack engine.RoomAck, err error) { result <- outcome{ack, err} })
 	select {
 	case got := <-result:
-		if got.err != nil {
-			return 0, fmt.Errorf("post to room %s: %w", p.Room, got.err)
-		}
-		return got.ack.ID, nil
+		return got.ack, got.err
 	case <-ctx.Done():
-		return 0, fmt.Errorf("post to room %s: %w", p.Room, ctx.Err())
+		return engine.RoomAck{}, ctx.Err()
 	}
+}
+
+// putAndFollow stores a message and does what has to be done before it is
+// acknowledged: the bot has it, what it deletes is gone. If that fails the client
+// sends it again, and it is done again.
+func (s *Service) putAndFollow(ctx context.Context, m outgoing) (engine.RoomAck, error) {
+	ack, err := s.putAndWait(ctx, m)
+	if err != nil {
+		return ack, err
+	}
+	if m.del != 0 {
+		if err := s.store.Erase(ctx, m.del); err != nil {
+			return ack, err
+		}
+	}
+	if m.bot != nil {
+		m.bot.ID = ack.ID
+		if err := s.cfg.Bot(ctx, *m.bot); err != nil {
+			return ack, err
+		}
+	}
+	return ack, nil
+}
+
+// outcome returns the frame that tells the outcome of a send.
+func (s *Service) outcome(m outgoing, ack engine.RoomAck, err error) any {
+	if err != nil {
+		r := refusalOf(err)
+		return nackFrame{"nack", m.cid, m.room, r.code, r.text, r.retryMS}
+	}
+	return ackFrame{"ack", m.cid, m.room, ack.ID, ack.Duplicate}
 }

@@ -32,6 +32,8 @@ const (
 	maxGreeting = 1024
 	// lookEvery is how often the store is asked what it still has.
 	lookEvery = 10 * time.Second
+	// keepReadsEvery is how often it is stored what users have read.
+	keepReadsEvery = 2 * time.Second
 	// drainLimit is what clients get to finish and leave at shutdown, and
 	// drainSpread over which time they are asked to come back.
 	drainLimit  = 3 * time.Second
@@ -97,6 +99,10 @@ type Service struct {
 	first    atomic.Uint64 // ID of the oldest message of all that the store has
 	hub      hub
 	registry registry
+	others   others
+	notices  notices
+	instance string // names this one among others
+	alone    bool   // there are no others
 
 	open    atomic.Bool // connections are taken
 	writers sync.WaitGroup
@@ -104,9 +110,9 @@ type Service struct {
 
 	mu       sync.Mutex
 	clients  map[*client]struct{}
-	coming   int            // connections that are about to be clients
-	greeting int            // of clients, before their hello
-	byUser   map[string]int // of clients, behind it
+	coming   int              // connections that are about to be clients
+	greeting int              // of clients, before their hello
+	users    map[string]*user // of clients, behind it, and whose reads are to be stored
 }
 
 // New opens the chat.
@@ -114,7 +120,9 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	cfg.setDefaults()
 	s := &Service{
 		cfg: cfg, lg: cfg.Logger, metrics: cfg.Metrics, store: cfg.Engine.Rooms, bucket: cfg.Engine.Chat, flush: cfg.Engine.Flush,
-		began: time.Now(), clients: map[*client]struct{}{}, byUser: map[string]int{},
+		began: time.Now(), clients: map[*client]struct{}{}, users: map[string]*user{},
+		notices: notices{last: map[string]time.Time{}},
+		others:  others{instances: map[string]*instance{}}, instance: rand.Text(), alone: cfg.Engine.Embedded(),
 		registry: registry{rooms: map[string]*Record{}, users: map[string]string{}},
 	}
 	s.hub = hub{store: s.store, server: s, rooms: map[string]*room{}, dirty: map[*room]struct{}{}}
@@ -170,10 +178,14 @@ func (s *Service) Run(ctx context.Context) error {
 	g, work := errgroup.WithContext(work)
 	rooms, users := make(chan struct{}), make(chan struct{})
 	g.Go(func() error { return s.store.Follow(work, st.Last, s.hub.deliver) })
-	g.Go(func() error { return s.bucket.Watch(work, prefixRoom+"*", s.registry.noteRoom, once(rooms)) })
+	g.Go(func() error { return s.bucket.Watch(work, prefixRoom+"*", s.noteRoom, once(rooms)) })
 	g.Go(func() error { return s.bucket.Watch(work, prefixUser+"*", s.registry.noteUser, once(users)) })
 	g.Go(func() error { return s.tick(work) })
 	g.Go(func() error { return s.look(work) })
+	if !s.alone {
+		g.Go(func() error { return s.store.Listen(work, s.hear) })
+		g.Go(func() error { return s.tellAll(work) })
+	}
 	for _, ready := range []chan struct{}{rooms, users} {
 		select {
 		case <-ready:
@@ -189,6 +201,7 @@ func (s *Service) Run(ctx context.Context) error {
 	s.open.Store(false) // with the mutex: who was added before is in the list
 	s.mu.Unlock()
 	s.sendAway(work)
+	s.keepReads(work)
 	end()
 	if err := g.Wait(); !errors.Is(err, context.Canceled) {
 		return err
@@ -215,14 +228,18 @@ func (s *Service) tick(ctx context.Context) error {
 	}
 }
 
-// look asks now and then what the store still has, until ctx ends.
+// look asks now and then what the store still has, and stores what users have
+// read, until ctx ends.
 func (s *Service) look(ctx context.Context) error {
-	ticker := time.NewTicker(lookEvery)
+	ticker, keep := time.NewTicker(lookEvery), time.NewTicker(keepReadsEvery)
 	defer ticker.Stop()
+	defer keep.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-keep.C:
+			s.keepReads(ctx)
 		case <-ticker.C:
 			if st, err := s.store.State(ctx); err == nil {
 				s.first.Store(st.First)

@@ -98,7 +98,7 @@ func (c *client) serve(ctx context.Context, f *clientFrame) (err error) {
 	defer cancel()
 	switch f.T {
 	case "hello":
-		return c.hello(f)
+		return c.hello(ctx, f)
 	case "auth":
 		return c.auth(f)
 	case "join":
@@ -109,6 +109,14 @@ func (c *client) serve(ctx context.Context, f *clientFrame) (err error) {
 		err = c.publish(ctx, f)
 	case "history":
 		err = c.history(ctx, f)
+	case "rooms":
+		err = c.listRooms(ctx, f)
+	case "users":
+		err = c.findUsers(f)
+	case "read":
+		err = c.markRead(f)
+	case "typing":
+		c.typing(f)
 	case "ping":
 		c.send(pongFrame)
 	} // kinds that are not known are ignored
@@ -121,7 +129,7 @@ func (c *client) serve(ctx context.Context, f *clientFrame) (err error) {
 var pongFrame = textFrame([]byte(`{"t":"pong"}`))
 
 // hello makes the client somebody.
-func (c *client) hello(f *clientFrame) error {
+func (c *client) hello(ctx context.Context, f *clientFrame) error {
 	if c.who.Load() != nil {
 		c.refuse(f, refuse(codeBadFrame, "hello was said before"))
 		return nil
@@ -142,6 +150,9 @@ func (c *client) hello(f *clientFrame) error {
 	}
 	if !c.s.welcome(c, who) {
 		return &closeError{closeOverloaded, "too many connections of one user"}
+	}
+	if err := c.s.keepName(ctx, who); err != nil {
+		c.s.lg.Warn("name of a chat user is not stored", "error", err)
 	}
 	c.send(jsonFrame(welcomeFrame{
 		T: "welcome", Conn: c.id, User: who.User, Name: who.Name, Epoch: c.s.epoch, PingS: pingEvery,
@@ -197,6 +208,10 @@ func (c *client) enter(ctx context.Context, r *room, a access, f *clientFrame) (
 	if err := r.load(ctx); err != nil {
 		return nil, err
 	}
+	read, err := c.s.reads(ctx, c.identity().User, c.user)
+	if err != nil {
+		return nil, err
+	}
 	last := f.Last
 	reset := last > 0 && f.Epoch != "" && f.Epoch != c.s.epoch
 	for range joinAttempts {
@@ -216,7 +231,7 @@ func (c *client) enter(ctx context.Context, r *room, a access, f *clientFrame) (
 		m, err := r.join(c, last, func(head uint64, present *attendance) []byte {
 			return jsonFrame(joinedFrame{
 				T: "joined", N: f.N, Room: r.name, Kind: a.kind, Title: a.title, Head: head, Epoch: c.s.epoch, Send: a.send,
-				Members: present.people(), Count: len(present.present), Reset: reset,
+				Members: present.people(), Count: present.total(), Read: read[r.name], Reset: reset,
 			})
 		})
 		switch {
@@ -247,19 +262,56 @@ func (c *client) publish(ctx context.Context, f *clientFrame) error {
 	if err != nil {
 		return err
 	}
+	if m.bot != nil || m.del != 0 {
+		ack, err := c.s.putAndFollow(ctx, m)
+		c.acknowledge(m, ack, err)
+		return nil
+	}
 	if c.sends.Add(1) > maxSends {
 		c.sends.Add(-1)
 		return errBusy
 	}
 	c.s.put(m, func(ack engine.RoomAck, err error) {
 		c.sends.Add(-1)
-		if err != nil {
-			r := refusalOf(err)
-			c.send(jsonFrame(nackFrame{"nack", m.cid, m.room, r.code, r.text, r.retryMS}))
-			return
-		}
-		c.send(jsonFrame(ackFrame{T: "ack", CID: m.cid, Room: m.room, ID: ack.ID, Dup: ack.Duplicate}))
+		c.acknowledge(m, ack, err)
 	})
+	return nil
+}
+
+// acknowledge tells the outcome of a send.
+func (c *client) acknowledge(m outgoing, ack engine.RoomAck, err error) {
+	c.send(jsonFrame(c.s.outcome(m, ack, err)))
+	if err == nil {
+		c.user.markRead(m.room, ack.ID)
+	}
+}
+
+// listRooms answers with the user's rooms.
+func (c *client) listRooms(ctx context.Context, f *clientFrame) error {
+	list, err := c.s.list(ctx, c.identity(), c.user)
+	if err != nil {
+		return err
+	}
+	c.send(jsonFrame(roomsFrame{"rooms", f.N, list}))
+	return nil
+}
+
+// findUsers answers with users to write to.
+func (c *client) findUsers(f *clientFrame) error {
+	who := c.identity()
+	if who.Guest && c.s.cfg.Guests != GuestsFull {
+		return errForbidden
+	}
+	c.send(jsonFrame(usersFrame{"users", f.N, c.s.find(who, f.Q)}))
+	return nil
+}
+
+// markRead notes how far the user has read.
+func (c *client) markRead(f *clientFrame) error {
+	if _, err := c.s.access(c.identity(), f.Room); err != nil {
+		return err
+	}
+	c.user.markRead(f.Room, f.ID)
 	return nil
 }
 
