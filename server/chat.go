@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 	"github.com/line-frontdesk/frontdesk/internal/room"
+	"github.com/line-frontdesk/frontdesk/web"
 )
 
 // Chat says whether and how the WebSocket chat is served.
@@ -22,6 +24,10 @@ type Chat struct {
 	// Origins lists, with commas, the origins of other hosts whose pages may
 	// connect, such as https://example.com.
 	Origins string `koanf:"origins"`
+	// Servers lists, with commas, the addresses of other servers with the same
+	// rooms, such as wss://b.example.com/chat/ws, to which the page goes when its
+	// own is gone.
+	Servers string `koanf:"servers"`
 	// Secret signs tokens, at least 32 bytes; "" for one that is made and kept in
 	// the store.
 	Secret         string        `koanf:"secret"`
@@ -46,7 +52,13 @@ func (c Chat) check() (faults []error) {
 	if c.Secret != "" && len(c.Secret) < minChatSecret {
 		fault("chat.secret: at least %d bytes", minChatSecret)
 	}
-	for _, origin := range c.origins() {
+	for _, address := range list(c.Servers) {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" || strings.ContainsAny(address, "; '\"") {
+			fault("chat.servers: %q is not the address of a WebSocket such as wss://b.example.com/chat/ws", address)
+		}
+	}
+	for _, origin := range list(c.Origins) {
 		u, err := url.Parse(origin)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Scheme+"://"+u.Host != origin {
 			fault("chat.origins: %q is not an origin such as https://example.com", origin)
@@ -61,14 +73,14 @@ func (c Chat) check() (faults []error) {
 	return faults
 }
 
-func (c Chat) origins() []string {
-	var list []string
-	for part := range strings.SplitSeq(c.Origins, ",") {
+// list returns the parts of a text that commas divide.
+func list(text string) (parts []string) {
+	for part := range strings.SplitSeq(text, ",") {
 		if part = strings.TrimSpace(part); part != "" {
-			list = append(list, part)
+			parts = append(parts, part)
 		}
 	}
-	return list
+	return parts
 }
 
 // openChat makes the chat. It is there for the commands also where it is not
@@ -92,9 +104,18 @@ func (s *Server) openChat(ctx context.Context) (err error) {
 // chatConfig returns what of a configuration the chat needs.
 func chatConfig(cfg Config, eng *engine.Engine) room.Config {
 	return room.Config{
-		Engine: eng, Guests: room.GuestPolicy(cfg.Chat.Guests), Secret: cfg.Chat.Secret, Origins: cfg.Chat.origins(),
+		Engine: eng, Guests: room.GuestPolicy(cfg.Chat.Guests), Secret: cfg.Chat.Secret, Origins: list(cfg.Chat.Origins),
 		MaxConnections: cfg.Chat.MaxConnections, Rate: float64(cfg.Chat.Rate), Logger: cfg.Logger,
 	}
+}
+
+// serveChat serves the page, its client, and what they talk to.
+func (s *Server) serveChat(mux *http.ServeMux) {
+	page := web.Handler(web.Config{Servers: list(s.cfg.Chat.Servers)})
+	for _, at := range []string{"GET /chat", "GET /chat/client.js", "GET /chat/client/", "GET /chat/page/"} {
+		mux.Handle(at, page)
+	}
+	mux.Handle("/chat/", s.chat.Handler())
 }
 
 // runChat serves the chat until ctx ends.

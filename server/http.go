@@ -31,15 +31,15 @@ const (
 // certificateCheck is how often the certificate files are looked at, at most.
 const certificateCheck = 10 * time.Second
 
-// web is the server's HTTP servers while they run.
-type web struct {
+// ports is the server's HTTP servers while they run.
+type ports struct {
 	public, internal, admin, botAPI *http.Server
 	group                           errgroup.Group
 }
 
 // startHTTP serves all ports.
-func (s *Server) startHTTP(fail context.CancelCauseFunc) *web {
-	w := &web{
+func (s *Server) startHTTP(fail context.CancelCauseFunc) *ports {
+	w := &ports{
 		public: &http.Server{
 			Handler: s.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 			IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: quietLog(s.lg),
@@ -70,13 +70,13 @@ func (s *Server) startHTTP(fail context.CancelCauseFunc) *web {
 }
 
 // stopPublic answers the requests under way and takes no more.
-func (w *web) stopPublic() { shutdown(w.public) }
+func (w *ports) stopPublic() { shutdown(w.public) }
 
 // stopBotAPI answers the calls of bots that are under way and takes no more.
-func (w *web) stopBotAPI() { shutdown(w.botAPI) }
+func (w *ports) stopBotAPI() { shutdown(w.botAPI) }
 
 // stopInternal ends the other ports and waits for all.
-func (w *web) stopInternal() {
+func (w *ports) stopInternal() {
 	shutdown(w.internal)
 	shutdown(w.admin)
 	w.group.Wait() // errors have been passed on

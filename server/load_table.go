@@ -78,6 +78,7 @@ func Settings() []Setting {
 		textSetting("chat.guests", "WORD", def.Chat.Guests,
 			"what visitors without a login may do: none for nothing, rooms for the rooms that take guests, full for direct messages as well"),
 		textSetting("chat.origins", "ORIGINS", "", "other origins whose pages may connect to the chat, such as https://example.com, with commas"),
+		textSetting("chat.servers", "ADDRESSES", "", "WebSockets of other servers with the same rooms, such as wss://b.example.com/chat/ws, with commas: the chat page goes there when its own server is gone"),
 		textSetting("chat.secret", "TEXT", "", "signs the chat's tokens, at least 32 bytes; empty for one that is made and kept in the store"),
 		countSetting("chat.max_connections", def.Chat.MaxConnections, "connections of the chat at once; more are turned away"),
 		countSetting("chat.rate", def.Chat.Rate, "frames a second that one connection of the chat may send, with bursts of twice as many"),

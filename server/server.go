@@ -245,7 +245,7 @@ func (s *Server) publicHandler(desk http.Handler) http.Handler {
 	mux.Handle("/callback", desk)
 	mux.Handle("/callback/{channel}", desk)
 	if s.cfg.Chat.Enabled {
-		mux.Handle("/chat/", s.chat.Handler())
+		s.serveChat(mux)
 	}
 	if s.cfg.Pages != nil {
 		mux.Handle("/", s.cfg.Pages)

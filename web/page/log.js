@@ -39,6 +39,7 @@ export class Log extends Part {
   /** The key of the message that Tab reaches. */ #current = "";
   /** The key of the message whose buttons are shown. */ #chosen = "";
   /** The end was in view at the last look; kept while pictures load and the keyboard opens. */ #following = true;
+  /** Where the list was scrolled to at the last look. */ #top = 0;
   #failed = false;
 
   /** Set by the page. @type {(message: Message) => void} */ onEdit = () => {};
@@ -56,7 +57,9 @@ export class Log extends Part {
     this.#list.addEventListener("load", () => this.#keepEnd(), true);
     this.#toNewest.addEventListener("click", () => this.#toEnd());
     this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
-    new ResizeObserver(() => this.#keepEnd()).observe(this.#scroller);
+    const sizes = new ResizeObserver(() => this.#keepEnd());
+    sizes.observe(this.#scroller);
+    sizes.observe(this.#list);
     this.#draw();
   }
 
@@ -73,7 +76,11 @@ export class Log extends Part {
 
   #onScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    // What grows below the eye is no scrolling away from the end.
+    const back = scrollTop < this.#top;
+    this.#top = scrollTop;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_END) this.#following = true;
+    else if (back) this.#following = false;
     if (this.#following) this.#showNewest(false);
     else if (this.#toNewest.hidden && scrollHeight - scrollTop - clientHeight > clientHeight) this.#showNewest(true, "to-end");
     if (scrollTop < NEAR_BEGINNING) void this.#fetchOlder();
@@ -131,17 +138,10 @@ export class Log extends Part {
       const before = items[i - 1];
       if (!before) return;
       const [a, b] = [before.message, item.message];
-      item.again = a.user === b.user && b.ts - a.ts < TOGETHER && dayKey(a.ts) === dayKey(b.ts) && b.id !== this.#firstUnread(items);
+      item.again = a.user === b.user && b.ts - a.ts < TOGETHER && dayKey(a.ts) === dayKey(b.ts) && b.id !== this.store.firstNew;
       before.ends = !item.again;
     });
     return items;
-  }
-
-  /** @param {Item[]} items @returns {number} the ID of the first message that was new when the room was opened */
-  #firstUnread(items) {
-    const { readBefore } = this.store;
-    if (readBefore < 0) return -1;
-    return items.find((i) => i.message.id > readBefore && !i.own)?.message.id ?? -1;
   }
 
   #show() {
@@ -177,13 +177,16 @@ export class Log extends Part {
   #put(items) {
     const fresh = this.#drawn.size === 0;
     if (!items.some((i) => i.key === this.#current)) this.#current = items.at(-1)?.key ?? "";
-    const unread = this.#firstUnread(items);
     const drawn = new Map();
     /** @type {Element|null} */
     let next = this.#list.firstElementChild;
     const place = (/** @type {string} */ key, /** @type {string} */ shows, /** @type {() => HTMLElement} */ make, /** @type {Item} */ item) => {
       let known = this.#drawn.get(key);
-      if (known?.shows !== shows) known = this.#redraw(known?.el, shows, make());
+      if (known?.shows !== shows) {
+        const old = known?.el;
+        known = this.#redraw(old, shows, make());
+        if (old && old === next) next = known.el;
+      }
       drawn.set(key, { ...known, item });
       if (known.el === next) next = next.nextElementSibling;
       else this.#list.insertBefore(known.el, next);
@@ -194,7 +197,7 @@ export class Log extends Part {
       const key = dayKey(message.ts);
       if (key !== today) place(`d${key}`, day(message.ts), () => h("h3", { class: "day" }, h("span", {}, day(message.ts))), item);
       today = key;
-      if (message.id === unread) place("new", "", () => h("p", { class: "new-mark" }, h("span", {}, t("unread"))), item);
+      if (message.id === this.store.firstNew) place("new", "", () => h("p", { class: "new-mark" }, h("span", {}, t("unread"))), item);
       place(item.key, this.#shows(item), () => this.#message(item, fresh), item);
     }
     for (const [key, { el }] of this.#drawn) if (!drawn.has(key)) el.remove();
@@ -318,7 +321,7 @@ export class Log extends Part {
     this.#older.className = shown === 0 ? "older empty" : "older";
     const direct = room.kind === "dm" ? t("empty-dm") : "";
     if (room.more) fill(this.#older, room.live ? t("loading") : "");
-    else if (shown === 0) fill(this.#older, h("b", {}, t("empty")), h("span", {}, direct));
+    else if (shown === 0) fill(this.#older, h("img", { src: "chat/page/sticker.svg", alt: "", width: 88, height: 88 }), h("b", {}, t("empty")), h("span", {}, direct));
     else fill(this.#older, t("beginning"));
     this.#list.setAttribute("aria-label", t("log-of", { room: this.store.line(room.name).title }));
   }

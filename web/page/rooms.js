@@ -8,7 +8,9 @@ import { language, t } from "./words.js";
 
 /** The picture of a room, or of whom it is with. @param {Line} line */
 export function roomPicture({ room, kind, title }) {
-  return avatar(kind === "dm" ? title : room, title, kind === "bot" ? "bot" : kind === "room" ? "room" : undefined);
+  const picture = avatar(room, title, kind === "bot" ? "bot" : kind === "room" ? "room" : undefined);
+  if (kind !== "dm") picture.classList.add("of-room");
+  return picture;
 }
 
 /** The list of rooms. */

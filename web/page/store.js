@@ -30,8 +30,9 @@ const FIRST_ROOM = "lobby";
  */
 export class Store extends EventTarget {
   /** @type {ChatRoom|undefined} */ room;
-  /** Up to which message the open room was read when it was opened: the mark of new ones stays there. */
-  readBefore = 0;
+  /** The first message that was new when the open room was opened, -1 for none: its mark stays. */
+  firstNew = -1;
+  /** Nothing of the open room was shown yet. */ #unseen = true;
   /** @type {Map<string, RoomSummary>} */ #summaries = new Map();
   /** Titles of rooms that are not listed yet. @type {Map<string, string>} */ #titles = new Map();
   /** @type {Set<ChatRoom>} */ #joined = new Set();
@@ -101,8 +102,9 @@ export class Store extends EventTarget {
       const list = await this.client.rooms();
       this.#summaries = new Map(list.filter((s) => s.room !== this.#inbox).map((s) => [s.room, s]));
       for (const s of [...this.#summaries.values()].slice(0, JOINED_MOST)) this.#join(s.room);
-      if (!this.room) this.open(list[0]?.room ?? FIRST_ROOM);
+      if (!this.room) this.open(list.find((s) => s.room !== this.#inbox)?.room ?? FIRST_ROOM);
     } catch {
+      if (!this.room) this.open(FIRST_ROOM);
       if (this.client.status.state === "connected") setTimeout(() => this.#refreshSoon(0), REFRESH_AGAIN);
     } finally {
       this.#refreshing = undefined;
@@ -122,7 +124,8 @@ export class Store extends EventTarget {
     if (title) this.#titles.set(name, title);
     if (name === this.room?.name) return;
     this.room = this.#join(name);
-    this.readBefore = this.room.live ? this.room.readTo : -1;
+    this.firstNew = -1;
+    this.#unseen = true;
     this.#tell("open");
     this.markRead();
     this.#tell("rooms");
@@ -137,7 +140,9 @@ export class Store extends EventTarget {
   markRead() {
     const { room } = this;
     if (!room?.live) return;
-    if (this.readBefore < 0) this.readBefore = room.readTo;
+    // To a newcomer all is new, and nothing needs a mark.
+    if (this.#unseen && room.readTo > 0) this.firstNew = room.messages.find((m) => m.id > room.readTo && m.user !== this.me)?.id ?? -1;
+    this.#unseen = false;
     if (document.visibilityState === "visible" && document.hasFocus() && document.body.dataset.view === "room") room.read(room.last);
   }
 
