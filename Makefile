@@ -1,7 +1,7 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test check staticcheck lint fuzz chaos chaos-timers bench
+.PHONY: help run test check staticcheck lint fuzz chaos chaos-pipe chaos-timers bench
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -29,6 +29,9 @@ fuzz: ## fuzz every parser of foreign bytes with FUZZ inputs each (default 50000
 
 chaos: ## kill the server under load while LINE fails in every way (CHAOS, default 3m30s)
 	FRONTDESK_CHAOS_DURATION=$${CHAOS:-3m30s} go test ./server -run 'TestChaos$$' -count=1 -v -timeout 20m
+
+chaos-pipe: ## the same with a bot by pipe, whose processes are killed as well (CHAOS)
+	FRONTDESK_CHAOS_DURATION=$${CHAOS:-3m30s} go test ./server -run 'TestChaosPipe$$' -count=1 -v -timeout 20m
 
 chaos-timers: ## kill the server KILLS times (default 100), with 100 timers waiting for each
 	FRONTDESK_TIMER_KILLS=$${KILLS:-100} go test ./server -run 'TestTimerKills$$' -count=1 -v -timeout 20m

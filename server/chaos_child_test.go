@@ -32,11 +32,19 @@ type childConfig struct {
 	ButtonAfter              time.Duration // of slow answers; 0 for none
 	Hangs                    bool          // its bot answers nothing
 	Timers                   bool          // its bot sets timers as it is told
+	PipeKills                string        // its bot is behind a pipe and counts its kills in this file; "" for none
 }
 
 func TestMain(m *testing.M) {
 	if env := os.Getenv(childEnv); env != "" {
 		if err := runChild(env); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if env := os.Getenv(pipeBotEnv); env != "" {
+		if err := runPipeBot(env); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -58,12 +66,20 @@ func runChild(env string) error {
 		bufio.NewReader(os.Stdin).ReadByte()
 		stop()
 	}()
-	bot, slowAnswer := newWorld(child.Seed).handler(), ""
+	bot, slowAnswer, address := newWorld(child.Seed).handler(), "", ""
 	switch {
 	case child.Hangs:
 		bot = frontdesk.HandlerFunc(hang)
 	case child.Timers:
 		bot = frontdesk.HandlerFunc(obey)
+	}
+	if child.PipeKills != "" {
+		env, err := json.Marshal(pipeBot{Seed: child.Seed, Kills: child.PipeKills})
+		if err != nil {
+			return err
+		}
+		os.Setenv(pipeBotEnv, string(env))
+		address = "exec:'" + os.Args[0] + "'"
 	}
 	if child.ButtonAfter > 0 {
 		slowAnswer = "button"
@@ -79,6 +95,7 @@ func runChild(env string) error {
 		},
 		Channels: []server.Channel{{
 			Name: "main", Secrets: []string{child.Secret}, AccessToken: child.Token, SlowAnswer: slowAnswer,
+			Bot: address, Workers: pipeBotWorkers,
 		}},
 	}, bot)
 	if err != nil {

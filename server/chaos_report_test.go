@@ -31,6 +31,7 @@ func (c *chaos) report(m *model, p *phones, v verdict, calls *callReport, letter
 	row("duration", "%v, then drained", c.duration)
 	row("users, groups", "%d, %d", chaosUsers, chaosGroups)
 	row("kills", "%d", c.kills)
+	row("kills of the bot", "%s", c.botKills())
 	row("changes of weather", "%d", c.changes)
 	row("events", "%d, of these answered 200: %d", len(m.fates), taken)
 	row("webhooks", "%d; redelivered %d, twice %d, passed %d, late %d, batched %d", len(c.webhooks),

@@ -33,16 +33,22 @@ const (
 // every way that the simulator knows. Then every phone must show what the bot
 // answered: every answer to an event that was taken once, in order; and the
 // calls must have been within LINE's limits.
-func TestChaos(t *testing.T) {
+func TestChaos(t *testing.T) { prepareChaos(t, chaosDuration).run() }
+
+// prepareChaos returns a run as the environment asks for it.
+func prepareChaos(t *testing.T, duration time.Duration) *chaos {
+	t.Helper()
 	seed := newSeed(t)
-	duration := chaosDuration
 	if text := os.Getenv(durationEnv); text != "" {
 		var err error
 		if duration, err = time.ParseDuration(text); err != nil {
 			t.Fatalf("%s: %v", durationEnv, err)
 		}
 	}
-	c := newChaos(t, seed, duration)
+	return newChaos(t, seed, duration)
+}
+
+func (c *chaos) run() {
 	c.start()
 	c.populate()
 	c.storm()

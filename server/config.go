@@ -31,6 +31,8 @@ type Config struct {
 	Outbox   Store     `koanf:"outbox"`
 	Timers   Timers    `koanf:"timers"`
 	Handler  Handling  `koanf:"handler"`
+	Workers  int       `koanf:"workers"` // processes of each bot whose address is exec:
+	Worker   Worker    `koanf:"worker"`
 	Quota    Quota     `koanf:"quota"`
 	Chat     Chat      `koanf:"chat"`
 	BotAPI   BotAPI    `koanf:"bot_api"`
@@ -87,6 +89,12 @@ type Handling struct {
 	BackoffMax    time.Duration `koanf:"backoff_max"`
 }
 
+// Worker says how bots in other languages are served.
+type Worker struct {
+	InFlight int    `koanf:"in_flight"` // events that a process, or a bot at a URL, has at once
+	Secret   string `koanf:"secret"`    // signs what is posted to URLs; "" for no signature
+}
+
 // Quota says how the monthly quota of the channels is watched.
 type Quota struct {
 	Every time.Duration `koanf:"every"` // between two questions to LINE
@@ -109,7 +117,9 @@ type Channel struct {
 	Secrets     []string `koanf:"secrets"`      // channel secrets; two while one is being replaced
 	AccessToken string   `koanf:"access_token"` // long-lived channel access token
 	ID          string   `koanf:"id"`           // channel ID
-	Bot         string   `koanf:"bot"`          // for the command line: name of a built-in bot, or "line:" and a BotURL
+	Bot         string   `koanf:"bot"`          // where the channel's bot is, see ServesBot; for the command line also the name of a built-in one, or "line:" and a BotURL
+	Workers     int      `koanf:"workers"`      // processes of that bot; 0 for Config.Workers
+	BotSecret   string   `koanf:"bot_secret"`   // signs what is posted to that bot; "" for Worker.Secret
 
 	ReplyRate float64 `koanf:"reply_rate"` // calls per second; 0 for LINE's limit
 	PushRate  float64 `koanf:"push_rate"`  // calls per second; 0 for LINE's limit
@@ -141,7 +151,7 @@ type Channel struct {
 	// invalid.
 	LateReply string `koanf:"late_reply"`
 
-	// Handler is this channel's bot; nil for the one that Run was given.
+	// Handler is this channel's bot; nil for the one at Bot, or that Run was given.
 	Handler frontdesk.Handler `koanf:"-"`
 }
 
@@ -196,9 +206,11 @@ func DefaultConfig() Config {
 			BackoffMin:    time.Second,
 			BackoffMax:    time.Minute,
 		},
-		Chat:   Chat{Guests: "none", MaxConnections: 20_000, Rate: 20, MaxBytes: 1 << 30},
-		Quota:  Quota{Every: 10 * time.Minute, Warn: "50,80,95"},
-		BotAPI: BotAPI{Listen: "127.0.0.1:8081", MaxForwards: 1000},
+		Workers: 1,
+		Worker:  Worker{InFlight: 64},
+		Chat:    Chat{Guests: "none", MaxConnections: 20_000, Rate: 20, MaxBytes: 1 << 30},
+		Quota:   Quota{Every: 10 * time.Minute, Warn: "50,80,95"},
+		BotAPI:  BotAPI{Listen: "127.0.0.1:8081", MaxForwards: 1000},
 	}
 }
 
@@ -222,6 +234,8 @@ func (c *Config) setDefaults() {
 	c.Handler.MaxAttempts = cmp.Or(c.Handler.MaxAttempts, def.Handler.MaxAttempts)
 	c.Handler.BackoffMin = cmp.Or(c.Handler.BackoffMin, def.Handler.BackoffMin)
 	c.Handler.BackoffMax = cmp.Or(c.Handler.BackoffMax, def.Handler.BackoffMax)
+	c.Workers = cmp.Or(c.Workers, def.Workers)
+	c.Worker.InFlight = cmp.Or(c.Worker.InFlight, def.Worker.InFlight)
 	c.Quota.Every = cmp.Or(c.Quota.Every, def.Quota.Every)
 	c.Quota.Warn = cmp.Or(c.Quota.Warn, def.Quota.Warn)
 	c.Chat.Guests = cmp.Or(c.Chat.Guests, def.Chat.Guests)
@@ -282,6 +296,7 @@ func (c Config) Check() error {
 		faults = append(faults, err)
 	}
 	faults = append(faults, c.Chat.check()...)
+	faults = append(faults, c.Worker.check(c.Workers)...)
 	faults = append(faults, c.checkChannels()...)
 	faults = append(faults, c.checkBots()...)
 	return errors.Join(faults...)
@@ -313,6 +328,9 @@ func (c Config) checkChannels() (faults []error) {
 			faults = append(faults, fmt.Errorf("%s: access_token or id is needed to send", where))
 		}
 		faults = append(faults, ch.checkChoices(where)...)
+		if err := ch.checkBot(); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", where, err))
+		}
 		if min(ch.ReplyRate, ch.PushRate, ch.MulticastRate, ch.BroadcastRate) < 0 {
 			faults = append(faults, fmt.Errorf("%s: rates must not be negative", where))
 		}

@@ -30,6 +30,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/room"
 	"github.com/line-frontdesk/frontdesk/internal/timer"
 	"github.com/line-frontdesk/frontdesk/internal/webhook"
+	"github.com/line-frontdesk/frontdesk/internal/worker"
 	"github.com/line-frontdesk/frontdesk/line"
 )
 
@@ -55,6 +56,7 @@ type Server struct {
 	quota     *quota.Watcher
 	chat      *room.Service
 	gateway   *gateway.Gateway // nil for none
+	pipes     []*worker.Pipe   // whose processes run while the server does
 	trace     *trace
 	reg       *prometheus.Registry
 	public    net.Listener
@@ -108,7 +110,10 @@ func storeConfig(cfg Config) engine.Config {
 // wire introduces the parts to each other.
 func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 	clients := map[string]*line.Client{}
-	handlers := map[string]frontdesk.Handler{}
+	handlers, err := s.makeBots(handler)
+	if err != nil {
+		return err
+	}
 	var senders []outbox.Channel
 	var desks []webhook.Channel
 	buttons := map[string]dispatch.Button{}
@@ -118,14 +123,8 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 		if err != nil {
 			return fmt.Errorf("channel %s: %w", ch.Name, err)
 		}
-		handlers[ch.Name] = handler
-		if ch.Handler != nil {
-			handlers[ch.Name] = ch.Handler
-		}
 		if ch.BotURL != "" {
 			behind = append(behind, gatewayChannel(ch, client, source))
-		} else if handlers[ch.Name] == nil {
-			return fmt.Errorf("channel %s has no handler", ch.Name)
 		}
 		clients[ch.Name] = client
 		if ch.SlowAnswer == slowAnswerButton {
@@ -145,7 +144,7 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 	s.dir = directory.New(directory.Config{
 		Bucket: s.eng.Directory, Clients: clients, ProfileAge: s.cfg.ProfileAge, Logger: s.lg,
 	})
-	err := s.loadCampaigns(ctx, clients)
+	err = s.loadCampaigns(ctx, clients)
 	if err != nil {
 		return err
 	}
@@ -273,6 +272,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 
 	web := s.startHTTP(fail)
 	forwarding := start(fail, "gateway", s.runGateway)
+	working := start(fail, "bots", s.runBots)
 	dispatching := start(fail, "dispatcher", s.disp.Run)
 	sending := start(fail, "outbox", s.out.Run)
 	timing := start(fail, "timers", s.timers.Run)
@@ -291,6 +291,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	chatting.stop()
 	s.lg.Info("waiting for handlers", "limit", s.cfg.Drain)
 	dispatching.stop()
+	working.stop()   // no handler waits for an answer any more
 	web.stopBotAPI() // after the handlers, whose bots answer through it
 	forwarding.stop()
 	timing.stop() // after the handlers, who may ask for theirs

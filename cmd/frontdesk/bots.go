@@ -34,12 +34,16 @@ func botNames() string {
 // lineBotPrefix begins the name of an existing LINE bot; its webhook's URL follows.
 const lineBotPrefix = "line:"
 
-// giveBot gives a channel the bot of a name: a built-in one, or an existing LINE
-// bot.
+// giveBot gives a channel the bot of a name: a built-in one, one in any language,
+// or an existing LINE bot.
 func giveBot(ch *server.Channel, name string) (err error) {
 	if address, ok := strings.CutPrefix(name, lineBotPrefix); ok {
 		ch.BotURL = address
 		return nil
+	}
+	if server.ServesBot(name) {
+		ch.Bot = name
+		return server.CheckBot(name)
 	}
 	ch.Handler, err = newBot(name)
 	return err
@@ -53,7 +57,7 @@ func newBot(name string) (frontdesk.Handler, error) {
 		}
 	}
 	if name == "" {
-		return nil, fmt.Errorf("bot: none; choose one with --bot: %s, or line:URL", botNames())
+		return nil, fmt.Errorf("bot: none; choose one with --bot: %s, exec:COMMAND, a URL, or line:URL", botNames())
 	}
-	return nil, fmt.Errorf("bot: there is no %q built in, only %s; line:URL is an existing LINE bot, and bots of your own are programs that call server.Run", name, botNames())
+	return nil, fmt.Errorf("bot: there is no %q built in, only %s; exec:COMMAND and a URL are bots in any language, line:URL is an existing LINE bot, and bots in Go are programs that call server.Run", name, botNames())
 }

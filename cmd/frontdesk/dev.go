@@ -62,12 +62,14 @@ the simulator, so leave it on 127.0.0.1. It is as strict as LINE; its flags are 
 		Example: `  frontdesk dev
   frontdesk dev --listen 127.0.0.1:9000 --data /tmp/bot
   frontdesk dev --bot line:http://127.0.0.1:3000/callback
+  frontdesk dev --bot 'exec:python3 bot.py'
   frontdesk dev --monthly-quota 5 --friends Hanako
   frontdesk trigger text --text hello     # from another terminal`,
 		Args: takes(0, 0, "no arguments"),
 	}
 	table := withDefaults(server.Settings(), base)
-	flags := addSettings(cmd, append(pick(table, "listen", "internal_listen", "data", "drain", "bot_api.listen"), extra...)...)
+	flags := addSettings(cmd, append(pick(table, "listen", "internal_listen", "data", "drain", "bot_api.listen",
+		"workers", "worker.in_flight", "worker.secret", "handler.timeout"), extra...)...)
 	simFlags.addFlags(cmd, devSecret, devToken)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := server.LoadConfig(server.Sources{

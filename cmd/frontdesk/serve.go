@@ -16,8 +16,8 @@ func newServeCommand(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server for real channels",
-		Long: `Run the server for real LINE channels, with the bots that are built in,
-or with a LINE bot that exists already.
+		Long: `Run the server for real LINE channels, with a bot that is built in, one in any
+language (exec: and a command line, or a URL), or a LINE bot that exists already.
 
 One channel needs only LINE_CHANNEL_SECRET and LINE_CHANNEL_ACCESS_TOKEN (or
 LINE_CHANNEL_ID, to fetch short-lived tokens) in the environment; its webhook URL is
@@ -33,6 +33,7 @@ SIGTERM or SIGINT: no more webhooks are taken, running handlers get the time of 
 what can be sent is sent, the rest stays stored for the next start. A second signal
 ends the process at once; also then nothing that was answered 200 is lost.`,
 		Example: `  LINE_CHANNEL_SECRET=… LINE_CHANNEL_ACCESS_TOKEN=… frontdesk serve --bot parrot
+  LINE_CHANNEL_SECRET=… LINE_CHANNEL_ACCESS_TOKEN=… frontdesk serve --bot 'exec:python3 bot.py'
   frontdesk serve --config frontdesk.yaml --listen :443 --tls-cert cert.pem --tls-key key.pem
   LINE_CHANNEL_SECRET=… LINE_CHANNEL_ACCESS_TOKEN=… frontdesk serve --bot line:http://127.0.0.1:3000/callback
   frontdesk serve --bot parrot --line-api http://127.0.0.1:9000/sim/line   # against 'frontdesk sim'`,
@@ -96,6 +97,9 @@ func (l *serveLoader) load() (server.Config, error) {
 	behind := false
 	for i := range cfg.Channels {
 		ch := &cfg.Channels[i]
+		if server.ServesBot(ch.Bot) {
+			continue // it is checked already
+		}
 		if fault := giveBot(ch, cmp.Or(ch.Bot, l.own.bot)); fault != nil && (ch.Bot != "" || l.own.bot == "") {
 			faults = append(faults, fmt.Errorf("channels[%d] (%s): %w", i, ch.Name, fault))
 		}

@@ -17,7 +17,8 @@ type ownSettings struct {
 func (o *ownSettings) table(defaults ownSettings) []server.Setting {
 	return []server.Setting{
 		{Key: "bot", Arg: "BOT", Default: defaults.bot, Into: &o.bot,
-			Usage: "bot of the channels that name none: " + botNames() + ", or line:URL for an existing LINE bot by the URL of its webhook"},
+			Usage: "bot of the channels that name none: " + botNames() +
+				", exec:COMMAND or a URL for one in any language, or line:URL for an existing LINE bot by the URL of its webhook"},
 		{Key: "log.level", Arg: "LEVEL", Default: defaults.logLevel, Into: &o.logLevel,
 			Usage: "least important lines that are logged: debug, info, warn or error"},
 		{Key: "log.format", Arg: "FORMAT", Default: defaults.logFormat, Into: &o.logFormat,

@@ -421,3 +421,23 @@ func TestProfileIsAskedForOnceByMany(t *testing.T) {
 		t.Errorf("LINE was asked %d times by 50 at once", got)
 	}
 }
+
+// Who cannot wait for LINE goes without; the answer is kept for the next.
+func TestProfileWithinATime(t *testing.T) {
+	w := newTown(t, time.Hour)
+	user := w.person("ja", false)
+	source := frontdesk.Source{Type: "user", UserID: user}
+	release := make(chan struct{})
+	hold := func() { <-release }
+	w.hold.Store(&hold)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := w.d.Profile(ctx, "main", source, user); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that the time is over", err)
+	}
+	close(release)
+	got, err := w.d.Profile(t.Context(), "main", source, user)
+	if err != nil || got.DisplayName != "花子" || w.asked() != 1 {
+		t.Errorf("got %+v, %v; LINE was asked %d times", got, err, w.asked())
+	}
+}

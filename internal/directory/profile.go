@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/line-frontdesk/frontdesk"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 	"github.com/line-frontdesk/frontdesk/line"
@@ -18,7 +20,7 @@ const fetchLimit = 10 * time.Second
 // Profile returns a user's profile, from memory, from the store or from LINE:
 // as a member of the source's group where it has one. It returns
 // frontdesk.ErrNoProfile when LINE has none, and an old profile rather than an
-// error when LINE does not answer.
+// error when LINE does not answer or ctx ends.
 func (d *Directory) Profile(ctx context.Context, channel string, source frontdesk.Source, userID string) (frontdesk.Profile, error) {
 	u, err := d.User(ctx, channel, userID)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
@@ -31,11 +33,18 @@ func (d *Directory) Profile(ctx context.Context, channel string, source frontdes
 	case u.Profile == nil && age < noProfileFor && source.Type == "user":
 		return frontdesk.Profile{}, frontdesk.ErrNoProfile
 	}
-	v, err, _ := d.fetching.Do(userKey(channel, userID)+source.Conversation(), func() (any, error) {
+	fetched := d.fetching.DoChan(userKey(channel, userID)+source.Conversation(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchLimit)
 		defer cancel()
 		return d.fetch(ctx, channel, source, userID)
 	})
+	var got singleflight.Result
+	select {
+	case got = <-fetched:
+	case <-ctx.Done(): // the answer is kept for the next who asks
+		got = singleflight.Result{Val: frontdesk.Profile{}, Err: fmt.Errorf("directory: profile: %w", ctx.Err())}
+	}
+	v, err := got.Val, got.Err
 	if err != nil && !errors.Is(err, frontdesk.ErrNoProfile) && u.Profile != nil {
 		d.cfg.Logger.Warn("an old profile is used: LINE did not give a new one", "channel", channel, "user", userID, "error", err)
 		return *u.Profile, nil
