@@ -73,9 +73,9 @@ func (s *Server) makeBots(handler frontdesk.Handler) (map[string]frontdesk.Handl
 
 // secrets returns what the processes of bots must not know.
 func (c Config) secrets() []string {
-	secrets := []string{c.Worker.Secret}
+	secrets := []string{c.Worker.Secret, c.Chat.Secret}
 	for _, ch := range c.Channels {
-		secrets = append(append(secrets, ch.AccessToken, ch.BotSecret), ch.Secrets...)
+		secrets = append(append(secrets, ch.AccessToken, ch.BotSecret, ch.BotToken), ch.Secrets...)
 	}
 	return slices.DeleteFunc(secrets, func(secret string) bool { return secret == "" })
 }
