@@ -82,6 +82,9 @@ var errBody = errors.New("body is not a message that may be sent: text, sticker,
 
 // checkBody returns the body of a client's send as it is stored.
 func checkBody(raw []byte) (json.RawMessage, error) {
+	if text, ok := plainText(raw); ok && within(string(text), 1, maxText) {
+		return raw, nil
+	}
 	var in body
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, errBody

@@ -63,7 +63,7 @@ func (s *Service) prepare(ctx context.Context, who Identity, f *clientFrame) (ou
 			return outgoing{}, err
 		}
 	}
-	data, err := encode(m)
+	data, err := m.encode()
 	if err != nil {
 		return outgoing{}, err
 	}

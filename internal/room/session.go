@@ -37,7 +37,7 @@ func (c *client) handle(ctx context.Context, message []byte) error {
 // line serves one frame. Its error ends the connection.
 func (c *client) line(ctx context.Context, line []byte) error {
 	var f clientFrame
-	if err := json.Unmarshal(line, &f); err != nil {
+	if err := readFrame(line, &f); err != nil {
 		return c.spend(&f, func() error {
 			c.refuse(&f, refuse(codeBadFrame, "not a frame: "+faultOf(err)))
 			return nil
@@ -94,8 +94,11 @@ func (c *client) refuse(f *clientFrame, r *refusal) {
 
 // serve serves one frame after hello, or hello.
 func (c *client) serve(ctx context.Context, f *clientFrame) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, requestLimit)
-	defer cancel()
+	if f.T != "send" || f.Edit+f.Del != 0 { // else publish does not wait, or sets the limit
+		limited, cancel := context.WithTimeout(ctx, requestLimit)
+		defer cancel()
+		ctx = limited
+	}
 	switch f.T {
 	case "hello":
 		return c.hello(ctx, f)
@@ -263,6 +266,8 @@ func (c *client) publish(ctx context.Context, f *clientFrame) error {
 		return err
 	}
 	if m.bot != nil || m.del != 0 {
+		ctx, cancel := context.WithTimeout(ctx, requestLimit)
+		defer cancel()
 		ack, err := c.s.putAndFollow(ctx, m)
 		c.acknowledge(m, ack, err)
 		return nil
