@@ -33,6 +33,7 @@ type childConfig struct {
 	Hangs                    bool          // its bot answers nothing
 	Timers                   bool          // its bot sets timers as it is told
 	PipeKills                string        // its bot is behind a pipe and counts its kills in this file; "" for none
+	BotURL                   string        // of a LINE bot in place of a handler; "" for none
 }
 
 func TestMain(m *testing.M) {
@@ -54,7 +55,7 @@ func TestMain(m *testing.M) {
 }
 
 // runChild serves until it is killed or its standard input ends, and prints
-// its address.
+// its addresses.
 func runChild(env string) error {
 	var child childConfig
 	if err := json.Unmarshal([]byte(env), &child); err != nil {
@@ -96,12 +97,14 @@ func runChild(env string) error {
 		Channels: []server.Channel{{
 			Name: "main", Secrets: []string{child.Secret}, AccessToken: child.Token, SlowAnswer: slowAnswer,
 			Bot: address, Workers: pipeBotWorkers,
+			BotURL: child.BotURL,
 		}},
+		BotAPI: server.BotAPI{Listen: "127.0.0.1:0"},
 	}, bot)
 	if err != nil {
 		return err
 	}
-	fmt.Println(srv.Addr())
+	fmt.Println(srv.Addr(), srv.BotAPIAddr())
 	return srv.Run(ctx)
 }
 
@@ -117,6 +120,8 @@ type child struct {
 	in   *os.File
 	logs string // file
 	addr string
+
+	botAPI string // address of the API for LINE bots
 }
 
 // startChild starts a server that logs into a file.
@@ -154,7 +159,7 @@ func startChild(t *testing.T, cfg childConfig, logs string) *child {
 		c.kill()
 		t.Fatalf("the server did not start:\n%s", c.tail())
 	}
-	c.addr = strings.TrimSpace(addr)
+	c.addr, c.botAPI, _ = strings.Cut(strings.TrimSpace(addr), " ")
 	return c
 }
 
