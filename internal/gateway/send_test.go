@@ -221,6 +221,9 @@ func TestFullOutbox(t *testing.T) {
 	for range 3 {
 		h.reply(token, hello).want(t, 500, `{"message":"Internal server error"}`)
 	}
+	if h.g.ledger.known() {
+		t.Error("what became of a failed append is taken for known")
+	}
 	push := `{"to":"` + hanako + `","messages":` + hello + `}`
 	h.send("push", push, "X-Line-Retry-Key: "+aKey).want(t, 500, `{"message":"Internal server error"}`)
 	if _, err := h.eng.Outbox.Trim(t.Context(), engine.TrimRule{Floor: 1 << 60}, time.Now()); err != nil {
