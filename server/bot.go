@@ -11,17 +11,29 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/line-frontdesk/frontdesk"
+	"github.com/line-frontdesk/frontdesk/internal/gateway"
 	"github.com/line-frontdesk/frontdesk/internal/worker"
 )
 
 // ServesBot reports whether a Channel's Bot is an address that the server can
-// reach by itself: exec: and a command line, or a URL. Other names are the
-// program's own.
-func ServesBot(bot string) bool { return worker.Known(bot) }
+// reach by itself: exec: and a command line, a URL, or line: and the URL of an
+// existing LINE bot's webhook. Other names are the program's own.
+func ServesBot(bot string) bool {
+	_, isLINE := lineBot(bot)
+	return isLINE || worker.Known(bot)
+}
 
 // CheckBot returns what is wrong with an address that the server serves, nil for
 // nothing. A program is looked up; nothing is started or called.
-func CheckBot(bot string) error { return worker.Check(bot) }
+func CheckBot(bot string) error {
+	if address, ok := lineBot(bot); ok {
+		if _, err := gateway.ParseURL(address); err != nil {
+			return fmt.Errorf("bot: %w", err)
+		}
+		return nil
+	}
+	return worker.Check(bot)
+}
 
 // botKey tells bots apart. Channels with the same share its processes.
 type botKey struct {
@@ -37,8 +49,9 @@ func (s *Server) makeBots(handler frontdesk.Handler) (map[string]frontdesk.Handl
 	made := map[botKey]frontdesk.Handler{}
 	metrics := worker.NewMetrics(s.reg)
 	for _, ch := range s.cfg.Channels {
+		_, isLINE := ch.lineBot()
 		switch {
-		case ch.BotURL != "": // see openGateway
+		case isLINE: // see openGateway
 			continue
 		case ch.Handler != nil:
 			bots[ch.Name] = ch.Handler

@@ -33,7 +33,7 @@ type childConfig struct {
 	Hangs                    bool          // its bot answers nothing
 	Timers                   bool          // its bot sets timers as it is told
 	PipeKills                string        // its bot is behind a pipe and counts its kills in this file; "" for none
-	BotURL                   string        // of a LINE bot in place of a handler; "" for none
+	LINEBot                  string        // URL of a LINE bot in place of a handler; "" for none
 }
 
 func TestMain(m *testing.M) {
@@ -82,6 +82,9 @@ func runChild(env string) error {
 		os.Setenv(pipeBotEnv, string(env))
 		address = "exec:'" + os.Args[0] + "'"
 	}
+	if child.LINEBot != "" {
+		address = "line:" + child.LINEBot
+	}
 	if child.ButtonAfter > 0 {
 		slowAnswer = "button"
 	}
@@ -97,7 +100,6 @@ func runChild(env string) error {
 		Channels: []server.Channel{{
 			Name: "main", Secrets: []string{child.Secret}, AccessToken: child.Token, SlowAnswer: slowAnswer,
 			Bot: address, Workers: pipeBotWorkers,
-			BotURL: child.BotURL,
 		}},
 		BotAPI: server.BotAPI{Listen: "127.0.0.1:0"},
 	}, bot)

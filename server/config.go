@@ -103,8 +103,8 @@ type Quota struct {
 	Warn string `koanf:"warn"`
 }
 
-// BotAPI is the Messaging API that Frontdesk offers to LINE bots behind it, see
-// Channel.BotURL.
+// BotAPI is the Messaging API that Frontdesk offers to LINE bots behind it, which
+// are a Channel's Bot of "line:" and a URL.
 type BotAPI struct {
 	Listen      string `koanf:"listen"`       // address; open only when a channel has such a bot
 	MaxForwards int    `koanf:"max_forwards"` // webhooks under way to a bot at once
@@ -117,7 +117,7 @@ type Channel struct {
 	Secrets     []string `koanf:"secrets"`      // channel secrets; two while one is being replaced
 	AccessToken string   `koanf:"access_token"` // long-lived channel access token
 	ID          string   `koanf:"id"`           // channel ID
-	Bot         string   `koanf:"bot"`          // where the channel's bot is, see ServesBot; for the command line also the name of a built-in one, or "line:" and a BotURL
+	Bot         string   `koanf:"bot"`          // where the channel's bot is, see ServesBot; for the command line also the name of a built-in one
 	Workers     int      `koanf:"workers"`      // processes of that bot; 0 for Config.Workers
 	BotSecret   string   `koanf:"bot_secret"`   // signs what is posted to that bot; "" for Worker.Secret
 
@@ -140,13 +140,10 @@ type Channel struct {
 	ButtonText  string `koanf:"button_text"`  // above the button, at most 160 characters; "" for DefaultButtonText
 	ButtonLabel string `koanf:"button_label"` // on the button, at most 20 characters; "" for DefaultButtonLabel
 
-	// BotURL is the webhook of an existing LINE bot, which takes this channel's
-	// events in place of Handler and calls the API at BotAPI.Listen; "" for none.
-	BotURL string `koanf:"-"`
-	// BotToken is the channel access token that this bot must show; "" for
+	// BotToken is the channel access token that a bot of "line:" must show; "" for
 	// AccessToken. Without either it issues tokens with ID and secret.
 	BotToken string `koanf:"bot_token"`
-	// LateReply decides about replies of this bot that come after LINE's token has
+	// LateReply decides about replies of such a bot that come after LINE's token has
 	// ended: "push" (also "") pushes them, "refuse" answers that the token is
 	// invalid.
 	LateReply string `koanf:"late_reply"`
@@ -298,7 +295,7 @@ func (c Config) Check() error {
 	faults = append(faults, c.Chat.check()...)
 	faults = append(faults, c.Worker.check(c.Workers)...)
 	faults = append(faults, c.checkChannels()...)
-	faults = append(faults, c.checkBots()...)
+	faults = append(faults, c.checkLINEBots()...)
 	return errors.Join(faults...)
 }
 

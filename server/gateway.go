@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/line-frontdesk/frontdesk"
@@ -12,17 +13,27 @@ import (
 	"github.com/line-frontdesk/frontdesk/line"
 )
 
-// checkBots returns what is wrong with the LINE bots behind Frontdesk.
-func (c Config) checkBots() (faults []error) {
+// lineBot returns the address of a LINE bot that stands behind a channel, and
+// whether the name of a bot is one.
+func lineBot(bot string) (address string, ok bool) { return strings.CutPrefix(bot, "line:") }
+
+// lineBot is lineBot for the channel's bot.
+func (ch Channel) lineBot() (address string, ok bool) {
+	if ch.Handler != nil {
+		return "", false
+	}
+	return lineBot(ch.Bot)
+}
+
+// checkLINEBots returns what is wrong with the channels of LINE bots; their
+// addresses are checked with those of other bots.
+func (c Config) checkLINEBots() (faults []error) {
 	shown := map[string]string{} // channel by token
 	for i, ch := range c.Channels {
-		if ch.BotURL == "" {
+		if _, ok := ch.lineBot(); !ok {
 			continue
 		}
 		where := fmt.Sprintf("channels[%d] (%s)", i, ch.Name)
-		if _, err := gateway.ParseURL(ch.BotURL); err != nil {
-			faults = append(faults, fmt.Errorf("%s: bot: %w", where, err))
-		}
 		if ch.SlowAnswer == slowAnswerButton {
 			faults = append(faults, fmt.Errorf("%s: slow_answer: a LINE bot behind Frontdesk replies by itself, so there is no answer to put behind a button; leave it out", where))
 		}
@@ -36,9 +47,9 @@ func (c Config) checkBots() (faults []error) {
 }
 
 // gatewayChannel returns the channel of a LINE bot behind Frontdesk.
-func gatewayChannel(ch Channel, client *line.Client, source line.TokenSource) gateway.Channel {
+func gatewayChannel(ch Channel, address string, client *line.Client, source line.TokenSource) gateway.Channel {
 	return gateway.Channel{
-		Name: ch.Name, URL: ch.BotURL, Secrets: ch.Secrets, ID: ch.ID, Token: cmp.Or(ch.BotToken, ch.AccessToken),
+		Name: ch.Name, URL: address, Secrets: ch.Secrets, ID: ch.ID, Token: cmp.Or(ch.BotToken, ch.AccessToken),
 		Client: client, Source: source, RefuseLate: ch.LateReply == lateReplyRefuse,
 	}
 }

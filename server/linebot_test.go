@@ -91,7 +91,7 @@ func behind(t *testing.T, sim *linesim.Simulator, b *lineBot) {
 		Handler: server.Handling{BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond},
 		BotAPI:  server.BotAPI{Listen: "127.0.0.1:0"}, Logger: slog.New(slog.DiscardHandler),
 		Channels: []server.Channel{{
-			Name: "main", Secrets: []string{sim.ChannelSecret()}, AccessToken: sim.ChannelAccessToken(), BotURL: b.URL + "/callback",
+			Name: "main", Secrets: []string{sim.ChannelSecret()}, AccessToken: sim.ChannelAccessToken(), Bot: "line:" + b.URL + "/callback",
 		}},
 	}, nil)
 	if err != nil {
@@ -254,7 +254,7 @@ func TestLineBotKilled(t *testing.T) {
 	start := func(n int) *child {
 		c := startChild(t, childConfig{
 			Data: filepath.Join(dir, "data"), API: api.URL + "/sim/line", Secret: sim.ChannelSecret(), Token: sim.ChannelAccessToken(),
-			BotURL: b.URL + "/callback",
+			LINEBot: b.URL + "/callback",
 		}, filepath.Join(dir, fmt.Sprint("log", n)))
 		b.api.Store("http://" + c.botAPI)
 		connect(t, sim, c)

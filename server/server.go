@@ -123,8 +123,8 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 		if err != nil {
 			return fmt.Errorf("channel %s: %w", ch.Name, err)
 		}
-		if ch.BotURL != "" {
-			behind = append(behind, gatewayChannel(ch, client, source))
+		if address, ok := ch.lineBot(); ok {
+			behind = append(behind, gatewayChannel(ch, address, client, source))
 		}
 		clients[ch.Name] = client
 		if ch.SlowAnswer == slowAnswerButton {

@@ -31,16 +31,9 @@ func botNames() string {
 	return strings.Join(names, ", ")
 }
 
-// lineBotPrefix begins the name of an existing LINE bot; its webhook's URL follows.
-const lineBotPrefix = "line:"
-
-// giveBot gives a channel the bot of a name: a built-in one, one in any language,
-// or an existing LINE bot.
+// giveBot gives a channel the bot of a name: a built-in one, or one that the server
+// reaches by itself.
 func giveBot(ch *server.Channel, name string) (err error) {
-	if address, ok := strings.CutPrefix(name, lineBotPrefix); ok {
-		ch.BotURL = address
-		return nil
-	}
 	if server.ServesBot(name) {
 		ch.Bot = name
 		return server.CheckBot(name)

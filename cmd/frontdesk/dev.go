@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -188,7 +189,7 @@ func printDev(out io.Writer, cfg server.Config, srv *server.Server) {
 	fmt.Fprintf(out, "  data      %s\n\n", cfg.Data)
 	if addr := srv.BotAPIAddr(); addr != nil {
 		ch := cfg.Channels[0]
-		fmt.Fprintf(out, "Your bot gets its webhooks at %s; let it call the API at\n\n", ch.BotURL)
+		fmt.Fprintf(out, "Your bot gets its webhooks at %s; let it call the API at\n\n", strings.TrimPrefix(ch.Bot, "line:"))
 		fmt.Fprintf(out, "  API base URL          %s\n", baseURL(addr))
 		fmt.Fprintf(out, "  channel access token  %s\n", ch.AccessToken)
 		fmt.Fprintf(out, "  channel secret        %s\n\n", ch.Secrets[0])

@@ -94,7 +94,6 @@ func (l *serveLoader) load() (server.Config, error) {
 	if l.own.bot != "" {
 		faults = append(faults, giveBot(&server.Channel{}, l.own.bot))
 	}
-	behind := false
 	for i := range cfg.Channels {
 		ch := &cfg.Channels[i]
 		if server.ServesBot(ch.Bot) {
@@ -103,9 +102,8 @@ func (l *serveLoader) load() (server.Config, error) {
 		if fault := giveBot(ch, cmp.Or(ch.Bot, l.own.bot)); fault != nil && (ch.Bot != "" || l.own.bot == "") {
 			faults = append(faults, fmt.Errorf("channels[%d] (%s): %w", i, ch.Name, fault))
 		}
-		behind = behind || ch.BotURL != ""
 	}
-	if behind && err == nil { // what could not be checked before the bots were known
+	if errors.Join(faults...) == nil { // what goes with --bot was not known when the file was checked
 		faults = append(faults, cfg.Check())
 	}
 	if _, err := l.own.newLogger(nil); err != nil {
