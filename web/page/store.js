@@ -10,6 +10,9 @@ const JOINED_MOST = 20;
 const REFRESH_AFTER = 300;
 const REFRESH_AGAIN = 5_000;
 
+/** Names that are remembered. */
+const NAMES_MOST = 5_000;
+
 /** The room that is opened when there is no other. */
 const FIRST_ROOM = "lobby";
 
@@ -34,7 +37,7 @@ export class Store extends EventTarget {
   firstNew = -1;
   /** Nothing of the open room was shown yet. */ #unseen = true;
   /** @type {Map<string, RoomSummary>} */ #summaries = new Map();
-  /** Titles of rooms that are not listed yet. @type {Map<string, string>} */ #titles = new Map();
+  /** What users are called, of those that were seen. @type {Map<string, string>} */ #names = new Map();
   /** @type {Set<ChatRoom>} */ #joined = new Set();
   /** @type {any} */ #refreshing;
 
@@ -44,6 +47,7 @@ export class Store extends EventTarget {
     this.session = session;
     this.client = new ChatClient({ urls, user: session.user });
     this.client.addEventListener("state", () => this.#onState());
+    this.client.addEventListener("arrived", (event) => this.#learn([/** @type {CustomEvent} */ (event).detail.message]));
     for (const name of ["room", "messages"]) {
       this.client.addEventListener(name, (event) => this.#onRoom(name, /** @type {CustomEvent<ChatRoom>} */ (event).detail));
     }
@@ -85,6 +89,7 @@ export class Store extends EventTarget {
       if (room.live && event === "messages") this.#refreshSoon(REFRESH_AFTER);
       return;
     }
+    if (event === "room") this.#learn([...room.members.values(), ...(room.live ? room.messages : [])]);
     if (room === this.room) {
       this.markRead();
       this.#tell(event);
@@ -119,9 +124,18 @@ export class Store extends EventTarget {
     return room;
   }
 
-  /** Opens a room. @param {string} name @param {string} [title] until the server tells it */
-  open(name, title) {
-    if (title) this.#titles.set(name, title);
+  /** The server knows who is here; this page also who was. @param {import("../client.js").Member[]} people */
+  #learn(people) {
+    for (const { user, name } of people) {
+      if (!name || name === user) continue;
+      this.#names.delete(user);
+      this.#names.set(user, name);
+      if (this.#names.size > NAMES_MOST) this.#names.delete(/** @type {string} */ (this.#names.keys().next().value));
+    }
+  }
+
+  /** Opens a room. @param {string} name */
+  open(name) {
     if (name === this.room?.name) return;
     this.room = this.#join(name);
     this.firstNew = -1;
@@ -133,7 +147,8 @@ export class Store extends EventTarget {
 
   /** Opens the direct messages with a user. @param {import("../client.js").Member} other */
   openDirect({ user, name }) {
-    if (user !== this.me) this.open(`dm.${[this.me, user].sort().join(".")}`, name);
+    this.#learn([{ user, name }]);
+    if (user !== this.me) this.open(`dm.${[this.me, user].sort().join(".")}`);
   }
 
   /** What the reader sees counts as read. */
@@ -159,10 +174,12 @@ export class Store extends EventTarget {
     const room = [...this.#joined].find((r) => r.name === name);
     const last = room?.messages.at(-1);
     const known = room && room.epoch !== "";
+    const [kind, ...users] = name.split(".");
+    const other = kind === "dm" ? users.find((u) => u !== this.me) : undefined;
     return {
       room: name,
-      kind: (known && room.kind) || summary?.kind || name.replace(/^(dm|bot|user|line)\..*|.*/, "$1") || "room",
-      title: (known && room.title !== name && room.title) || summary?.title || this.#titles.get(name) || name,
+      kind: (known && room.kind) || summary?.kind || (users.length > 0 ? kind : "room"),
+      title: this.#names.get(other ?? "") || (known && room.title !== name && room.title) || summary?.title || other || name,
       ts: Math.max(last?.ts ?? 0, summary?.ts ?? 0),
       last,
       unread: known ? room.messages.filter((m) => m.id > room.readTo && m.user !== this.me && !m.deleted).length : (summary?.unread ?? 0),
