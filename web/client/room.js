@@ -81,7 +81,6 @@ export class ChatRoom {
 
   /** @param {Record<string, any>} body a LINE message object @returns {Promise<Entry>} once it is kept on this device */
   send(body) {
-    this.#toldTyping = -Infinity;
     return this.#host.send({ body });
   }
 

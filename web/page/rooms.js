@@ -7,8 +7,8 @@ import { brief } from "./time.js";
 import { language, t } from "./words.js";
 
 /** The picture of a room, or of whom it is with. @param {Line} line */
-export function roomPicture({ room, kind, title }) {
-  const picture = avatar(room, title, kind === "bot" ? "bot" : kind === "room" ? "room" : undefined);
+export function roomPicture({ room, kind, title, other }) {
+  const picture = avatar(other ?? room, title, kind === "bot" ? "bot" : kind === "room" ? "room" : undefined);
   if (kind !== "dm") picture.classList.add("of-room");
   return picture;
 }

@@ -22,6 +22,7 @@ const FIRST_ROOM = "lobby";
  * @property {string} room
  * @property {string} kind
  * @property {string} title
+ * @property {string} [other] whom a direct message is with
  * @property {number} ts of the newest message, 0 for none
  * @property {Message} [last] if it is known
  * @property {number} unread
@@ -180,6 +181,7 @@ export class Store extends EventTarget {
       room: name,
       kind: (known && room.kind) || summary?.kind || (users.length > 0 ? kind : "room"),
       title: this.#names.get(other ?? "") || (known && room.title !== name && room.title) || summary?.title || other || name,
+      other,
       ts: Math.max(last?.ts ?? 0, summary?.ts ?? 0),
       last,
       unread: known ? room.messages.filter((m) => m.id > room.readTo && m.user !== this.me && !m.deleted).length : (summary?.unread ?? 0),
