@@ -55,7 +55,7 @@ func TestImports(t *testing.T) {
 // forbidden returns why a package, named by its folder, must not import another,
 // or "". Tests may put any parts together, but do without the store's own.
 func forbidden(folder, imported string, test bool) string {
-	if strings.HasPrefix(imported, "github.com/nats-io/") && folder != "internal/engine" {
+	if strings.HasPrefix(imported, "github.com/nats-io/") && folder != "internal/engine" && folder != "internal/engine/enginetest" {
 		return "only internal/engine knows NATS"
 	}
 	own, ok := strings.CutPrefix(imported, module)
@@ -93,7 +93,7 @@ func forbidden(folder, imported string, test bool) string {
 		if to("internal") {
 			return "an example has what every reader has"
 		}
-	case folder == "internal/engine":
+	case folder == "internal/engine" || folder == "internal/engine/enginetest":
 		return "the store knows nobody"
 	case strings.HasPrefix(folder, "internal/bench"):
 		if to("cmd") {

@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,6 +35,9 @@ type childConfig struct {
 	Timers                   bool          // its bot sets timers as it is told
 	PipeKills                string        // its bot is behind a pipe and counts its kills in this file; "" for none
 	LINEBot                  string        // URL of a LINE bot in place of a handler; "" for none
+
+	Listen, NATS string // "" for any port, and the embedded store
+	Chat         server.Chat
 }
 
 func TestMain(m *testing.M) {
@@ -89,7 +93,8 @@ func runChild(env string) error {
 		slowAnswer = "button"
 	}
 	srv, err := server.New(ctx, server.Config{
-		Listen: "127.0.0.1:0", Data: child.Data, LINE: server.LINE{API: child.API},
+		Listen: cmp.Or(child.Listen, "127.0.0.1:0"), Data: child.Data, LINE: server.LINE{API: child.API},
+		NATS: server.NATS{URL: child.NATS}, Chat: child.Chat,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Handler: server.Handling{
 			LoadingAfter: 50 * time.Millisecond, // slow handlers are no slower than that here

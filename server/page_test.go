@@ -17,6 +17,9 @@ import (
 	"github.com/line-frontdesk/frontdesk/server"
 )
 
+// browserLimit bounds a test with a browser.
+const browserLimit = 3 * time.Minute
+
 // browser returns a context of a headless Chromium. Without one the test is
 // skipped, except under CI, where it must be there.
 func browser(t *testing.T) context.Context {
@@ -35,7 +38,7 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, browserLimit)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -9,36 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
+	"github.com/line-frontdesk/frontdesk/internal/engine/enginetest"
 )
-
-// startNATS starts a NATS server with JetStream on 127.0.0.1; port -1 is any.
-func startNATS(t *testing.T, port int, dir string) *server.Server {
-	t.Helper()
-	srv, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir,
-		JetStreamMaxStore: 16 << 30, NoSigs: true, NoLog: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { stopNATS(srv) })
-	if !srv.ReadyForConnections(20 * time.Second) {
-		t.Fatal("NATS server does not start")
-	}
-	return srv
-}
-
-func stopNATS(srv *server.Server) {
-	srv.Shutdown()
-	srv.WaitForShutdown()
-}
 
 // TestServerLostAndBack takes an external server away and gives it back.
 func TestServerLostAndBack(t *testing.T) {
 	dir := t.TempDir()
-	srv := startNATS(t, -1, dir)
+	srv := enginetest.StartNATS(t, -1, dir)
 	cfg := testConfig(t.TempDir())
 	cfg.NATSURL, cfg.AppendLimit = srv.ClientURL(), time.Second
 	e := mustOpen(t, cfg)
@@ -69,13 +46,13 @@ func TestServerLostAndBack(t *testing.T) {
 	}
 
 	port := srv.Addr().(*net.TCPAddr).Port
-	stopNATS(srv)
+	enginetest.StopNATS(srv)
 	testBusy(t, e)
 	if err := e.Healthy(); err == nil {
 		t.Error("healthy without a server")
 	}
 
-	startNATS(t, port, dir)
+	enginetest.StartNATS(t, port, dir)
 	for n := 100; ; n++ {
 		_, _, err := tryAppend(e.Inbox, content(n, 100))
 		if err == nil {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/internal/engine/enginetest"
 )
 
 func answerTo(event, text string) Answer {
@@ -82,7 +84,7 @@ func TestParked(t *testing.T) { testParked(t, testConfig(t.TempDir())) }
 
 func TestParkedExternal(t *testing.T) {
 	cfg := testConfig(t.TempDir())
-	cfg.NATSURL = startNATS(t, -1, t.TempDir()).ClientURL()
+	cfg.NATSURL = enginetest.StartNATS(t, -1, t.TempDir()).ClientURL()
 	testParked(t, cfg)
 }
 

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/internal/engine/enginetest"
 )
 
 // TestEmbedded and TestExternal run the same tests on both kinds of store.
@@ -20,7 +22,7 @@ func TestEmbedded(t *testing.T) {
 func TestExternal(t *testing.T) {
 	testStore(t, func(t *testing.T) Config {
 		cfg := testConfig(t.TempDir())
-		cfg.NATSURL = startNATS(t, -1, t.TempDir()).ClientURL()
+		cfg.NATSURL = enginetest.StartNATS(t, -1, t.TempDir()).ClientURL()
 		return cfg
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/internal/engine/enginetest"
 )
 
 // timerOf is a timer of a conversation of channel main.
@@ -131,7 +133,7 @@ func TestTimersStore(t *testing.T) { testTimers(t, testConfig(t.TempDir())) }
 
 func TestTimersStoreExternal(t *testing.T) {
 	cfg := testConfig(t.TempDir())
-	cfg.NATSURL = startNATS(t, -1, t.TempDir()).ClientURL()
+	cfg.NATSURL = enginetest.StartNATS(t, -1, t.TempDir()).ClientURL()
 	testTimers(t, cfg)
 }
 

@@ -14,6 +14,8 @@ const TALLEST = 160;
 
 /** The lower end of a room: text and quick replies. */
 export class Composer extends Part {
+  /** Enter was pressed for a new line, not to send. Some drivers insert one although the key was taken. */
+  #newLine = false;
   #text = /** @type {HTMLTextAreaElement} */ (byId("text"));
   #send = /** @type {HTMLButtonElement} */ (byId("send"));
   #note = byId("composer-note");
@@ -33,6 +35,9 @@ export class Composer extends Part {
       this.#submit();
     });
     this.#text.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#text.addEventListener("beforeinput", (event) => {
+      if (event.inputType === "insertLineBreak" && !this.#newLine) event.preventDefault();
+    });
     this.#text.addEventListener("input", () => {
       this.#resize();
       if (this.#text.value.trim() !== "" && !this.#editing) this.store.room?.type();
@@ -113,6 +118,7 @@ export class Composer extends Part {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
+    this.#newLine = event.key === "Enter" && event.shiftKey;
     // keyCode 229: Safari ends the composition before the Enter that ended it.
     const composing = event.isComposing || event.keyCode === 229;
     if (event.key === "Enter" && !event.shiftKey && !composing) {

@@ -16,6 +16,8 @@ export class Status extends Part {
   /** Until when good news is shown. */ #newsUntil = 0;
   #fault = false;
   #hadUnsent = false;
+  /** The last server. @type {string|undefined} */ #server;
+  #moved = false;
   /** What is shown. */ #shown = "";
   /** @type {any} */ #timer;
 
@@ -44,6 +46,12 @@ export class Status extends Part {
       if (status.reconnects > 0 && now - this.#since > PATIENCE / 4) this.#newsUntil = now + GOOD_NEWS;
       this.#since = 0;
     }
+    if (connected && status.server !== this.#server) {
+      this.#moved = this.#server !== undefined;
+      this.#server = status.server;
+    } else if (!connected) {
+      this.#moved = false;
+    }
     document.body.dataset.state = connected ? "connected" : "broken";
     if (connected) this.#showConnected(now, unsent);
     else this.#showBroken(now, unsent);
@@ -54,7 +62,7 @@ export class Status extends Part {
     const { server } = this.store.client.status;
     if (now < this.#newsUntil) {
       const all = this.#hadUnsent && unsent === 0 ? t("all-sent") : "";
-      this.#put("good", [icon("check"), h("span", {}, server ? t("back-at", { server }) : t("back-again")), all && h("span", {}, all)]);
+      this.#put("good", [icon("check"), h("span", {}, this.#moved ? t("back-at", { server }) : t("back-again")), all && h("span", {}, all)]);
       this.#again(this.#newsUntil - now);
       return;
     }
@@ -65,10 +73,10 @@ export class Status extends Part {
 
   /** @param {number} now @param {number} unsent */
   #showBroken(now, unsent) {
-    const { state, retryAt, reconnects, attempt } = this.store.client.status;
+    const { state, retryAt } = this.store.client.status;
     const missing = now - this.#since;
     if (missing < PATIENCE && unsent === 0) return this.#again(PATIENCE - missing);
-    const first = reconnects === 0 && attempt === 0;
+    const first = this.#server === undefined;
     const seconds = Math.ceil((retryAt - now) / 1000);
     const what = !navigator.onLine ? t("offline") : first ? t("connecting") : state === "waiting" && seconds > 1 ? t("broken-in", { n: seconds }) : t("broken-now");
     const kept = unsent === 0 ? "" : unsent === 1 ? t("broken-unsent-1") : t("broken-unsent", { n: unsent });
@@ -87,7 +95,8 @@ export class Status extends Part {
     const focused = this.contains(document.activeElement);
     this.#shown = words;
     this.dataset.look = look;
-    fill(this, ...children);
+    // Spaces, for those who hear it as one sentence.
+    fill(this, ...children.flatMap((child) => [child, " "]));
     if (focused) this.querySelector("button")?.focus();
   }
 
