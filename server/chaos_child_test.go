@@ -55,6 +55,10 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if os.Getenv(pipeBotTellEnv) != "" {
+		tellPipeBot()
+		return
+	}
 	os.Exit(m.Run())
 }
 

@@ -44,7 +44,8 @@ type Config struct {
 	// Pages serves what is not a webhook on the public port; nil for nothing.
 	Pages http.Handler `koanf:"-"`
 	// Logger is told what happens; nil for slog.Default(). It never gets
-	// message texts, tokens or secrets, but for what a handler's error says.
+	// message texts, tokens or secrets, but for what a handler's error says and what
+	// a bot's process writes to its standard error.
 	Logger *slog.Logger `koanf:"-"`
 }
 

@@ -78,9 +78,9 @@ func (p *process) become(l, current *life) {
 
 // run starts the process again and again until ctx ends.
 //
-// One that answered something is started again soon. Else there are pauses, and
-// it gets events only when it has lived for longer than the last time: what ends
-// at its start must not take them with it.
+// One that answered something, or lived for long, is started again soon. Else
+// there are pauses, and it gets events only when it has lived for longer than the
+// last time: what ends at its start must not take them with it.
 func (p *process) run(ctx context.Context) {
 	runtime.LockOSThread() // the process ends with the thread that started it, see attributes
 	t := p.pipe.times
@@ -91,7 +91,8 @@ func (p *process) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if answered {
+		useful := answered || time.Since(began) > t.restMax
+		if useful {
 			pause, settle = t.restMin, 0
 		} else {
 			settle = min(time.Since(began)+t.settle, t.restMax)
@@ -101,7 +102,7 @@ func (p *process) run(ctx context.Context) {
 		case <-time.After(pause):
 		case <-ctx.Done():
 		}
-		if !answered {
+		if !useful {
 			pause = min(2*pause, t.restMax)
 		}
 	}
