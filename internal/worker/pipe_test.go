@@ -205,6 +205,32 @@ func TestPipeTellsTheKiller(t *testing.T) {
 	}
 }
 
+// On trial, an event is not handed to a process that has another one on trial.
+// One that is answered is free of suspicion.
+func TestPipeTrial(t *testing.T) {
+	s := newStage(t, "", nil)
+	killer, innocent := event("K", "sleep 50ms\nkill"), event("U1", "say good")
+	for range innocentDeaths {
+		s.bot.deaths.add(killer)
+		s.bot.deaths.add(innocent)
+	}
+	killed := make(chan error)
+	go func() {
+		_, err := s.handle(killer, soon)
+		killed <- err
+	}()
+	await(t, "the killer in hand", func() bool { return s.bot.processes[0].room.held() == 1 })
+	if _, err := s.handle(innocent, soon); err != nil {
+		t.Errorf("the innocent: got %v", err)
+	}
+	if err := <-killed; err == nil || interrupted(err) {
+		t.Errorf("the killer: got %v", err)
+	}
+	if n := s.bot.deaths.of(innocent); n != 0 {
+		t.Errorf("%d ends are held against an event that was answered", n)
+	}
+}
+
 // A process that cannot even start takes no event with it.
 func TestPipeCannotStart(t *testing.T) {
 	s := newStage(t, "sleep 5ms\nexit 1", nil)
