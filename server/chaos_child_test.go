@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/line-frontdesk/frontdesk"
+	"github.com/line-frontdesk/frontdesk/bots/parrot"
 	"github.com/line-frontdesk/frontdesk/linesim"
 	"github.com/line-frontdesk/frontdesk/server"
 )
@@ -33,6 +34,7 @@ type childConfig struct {
 	ButtonAfter              time.Duration // of slow answers; 0 for none
 	Hangs                    bool          // its bot answers nothing
 	Timers                   bool          // its bot sets timers as it is told
+	Parrot                   bool          // its bot is a parrot
 	PipeKills                string        // its bot is behind a pipe and counts its kills in this file; "" for none
 	LINEBot                  string        // URL of a LINE bot in place of a handler; "" for none
 
@@ -81,6 +83,8 @@ func runChild(env string) error {
 		bot = frontdesk.HandlerFunc(hang)
 	case child.Timers:
 		bot = frontdesk.HandlerFunc(obey)
+	case child.Parrot:
+		bot = parrot.New()
 	}
 	if child.PipeKills != "" {
 		env, err := json.Marshal(pipeBot{Seed: child.Seed, Kills: child.PipeKills})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/line-frontdesk/frontdesk"
 	"github.com/line-frontdesk/frontdesk/internal/dispatch"
+	"github.com/line-frontdesk/frontdesk/internal/roombot"
 )
 
 // Config is all that a server can be told. The tags name the keys of the
@@ -206,7 +207,7 @@ func DefaultConfig() Config {
 		},
 		Workers: 1,
 		Worker:  Worker{InFlight: 64},
-		Chat:    Chat{Guests: "none", MaxConnections: 20_000, Rate: 20, MaxBytes: 1 << 30},
+		Chat:    Chat{Guests: "none", BotName: "Bot", MaxConnections: 20_000, Rate: 20, MaxBytes: 1 << 30},
 		Quota:   Quota{Every: 10 * time.Minute, Warn: "50,80,95"},
 		BotAPI:  BotAPI{Listen: "127.0.0.1:8081", MaxForwards: 1000},
 	}
@@ -237,6 +238,7 @@ func (c *Config) setDefaults() {
 	c.Quota.Every = cmp.Or(c.Quota.Every, def.Quota.Every)
 	c.Quota.Warn = cmp.Or(c.Quota.Warn, def.Quota.Warn)
 	c.Chat.Guests = cmp.Or(c.Chat.Guests, def.Chat.Guests)
+	c.Chat.BotName = cmp.Or(c.Chat.BotName, def.Chat.BotName)
 	c.Chat.MaxConnections = cmp.Or(c.Chat.MaxConnections, def.Chat.MaxConnections)
 	c.Chat.Rate = cmp.Or(c.Chat.Rate, def.Chat.Rate)
 	c.Chat.MaxBytes = cmp.Or(c.Chat.MaxBytes, def.Chat.MaxBytes)
@@ -309,6 +311,9 @@ func (c Config) checkChannels() (faults []error) {
 		where := fmt.Sprintf("channels[%d] (%s)", i, ch.Name)
 		if !channelName.MatchString(ch.Name) {
 			faults = append(faults, fmt.Errorf("%s: name must be 1 to 32 letters, digits, '-' or '_'", where))
+		}
+		if ch.Name == roombot.Channel {
+			faults = append(faults, fmt.Errorf("%s: this is the name of the chat's channel; choose another", where))
 		}
 		if seen[ch.Name] {
 			faults = append(faults, fmt.Errorf("%s: name is used twice", where))

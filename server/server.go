@@ -28,6 +28,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/outbox"
 	"github.com/line-frontdesk/frontdesk/internal/quota"
 	"github.com/line-frontdesk/frontdesk/internal/room"
+	"github.com/line-frontdesk/frontdesk/internal/roombot"
 	"github.com/line-frontdesk/frontdesk/internal/timer"
 	"github.com/line-frontdesk/frontdesk/internal/webhook"
 	"github.com/line-frontdesk/frontdesk/internal/worker"
@@ -55,6 +56,7 @@ type Server struct {
 	campaigns *campaign.Runner
 	quota     *quota.Watcher
 	chat      *room.Service
+	bot       *roombot.Service // nil for no bot in rooms
 	gateway   *gateway.Gateway // nil for none
 	pipes     []*worker.Pipe   // whose processes run while the server does
 	trace     *trace
@@ -141,6 +143,14 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 	if err := s.watchQuota(senders); err != nil {
 		return err
 	}
+	if bot := s.chatHandler(handler); bot != nil {
+		sender, err := s.addBot()
+		if err != nil {
+			return err
+		}
+		handlers[roombot.Channel] = bot
+		senders = append(senders, sender)
+	}
 	s.dir = directory.New(directory.Config{
 		Bucket: s.eng.Directory, Clients: clients, ProfileAge: s.cfg.ProfileAge, Logger: s.lg,
 	})
@@ -156,12 +166,12 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 		Finished: s.campaigns.Finished,
 	})
 	s.timers = timer.New(timer.Config{
-		Engine: s.eng, Channels: slices.Sorted(maps.Keys(clients)),
+		Engine: s.eng, Channels: slices.Sorted(maps.Keys(handlers)),
 		Metrics: timer.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.passed,
 	})
 	s.disp, err = dispatch.New(dispatch.Config{
-		Engine: s.eng, Handler: handlers, Note: s.dir.Note, Profile: s.dir.Profile,
-		Content: content(clients), Timers: s.timers, Loading: loading(clients), LoadingAfter: s.cfg.Handler.LoadingAfter, ReplyLife: replyLife,
+		Engine: s.eng, Handler: handlers, Note: s.note, Profile: s.profile,
+		Content: content(clients), Timers: s.timers, Loading: s.loading(clients), LoadingAfter: s.cfg.Handler.LoadingAfter, ReplyLife: replyLife,
 		Button: buttons, ButtonAfter: s.cfg.Handler.ButtonAfter,
 		MaxConcurrent: s.cfg.Handler.MaxConcurrent, Timeout: s.cfg.Handler.Timeout, MaxAttempts: s.cfg.Handler.MaxAttempts,
 		BackoffMin: s.cfg.Handler.BackoffMin, BackoffMax: s.cfg.Handler.BackoffMax, DrainLimit: s.cfg.Drain,
@@ -209,7 +219,11 @@ func newClient(api LINE, ch Channel) (*line.Client, line.TokenSource, error) {
 // content serves Desk.Content.
 func content(clients map[string]*line.Client) func(ctx context.Context, channel, messageID string) (*frontdesk.Media, error) {
 	return func(ctx context.Context, channel, messageID string) (*frontdesk.Media, error) {
-		got, err := clients[channel].Content(ctx, messageID)
+		client := clients[channel]
+		if client == nil {
+			return nil, frontdesk.ErrGone // rooms have no files
+		}
+		got, err := client.Content(ctx, messageID)
 		if errors.Is(err, line.ErrGone) || errors.Is(err, line.ErrNotFound) {
 			return nil, frontdesk.ErrGone
 		}
@@ -226,12 +240,15 @@ const loadingRate = 100
 
 // loading shows the loading animation within LINE's rate: beyond it a user goes
 // without, because it is of no use later.
-func loading(clients map[string]*line.Client) func(ctx context.Context, channel, userID string, d time.Duration) error {
+func (s *Server) loading(clients map[string]*line.Client) func(ctx context.Context, channel, userID string, d time.Duration) error {
 	limits := map[string]*rate.Limiter{}
 	for name := range clients {
 		limits[name] = rate.NewLimiter(loadingRate, loadingRate/10)
 	}
 	return func(ctx context.Context, channel, userID string, d time.Duration) error {
+		if channel == roombot.Channel {
+			return s.bot.ShowLoading(ctx, userID, d)
+		}
 		if !limits[channel].Allow() {
 			return fmt.Errorf("more than %d loading animations a second", loadingRate)
 		}
@@ -278,6 +295,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	timing := start(fail, "timers", s.timers.Run)
 	asking := start(fail, "quota", s.quota.Run)
 	campaigning := start(fail, "campaigns", s.runCampaigns)
+	answering := start(fail, "bot in rooms", s.runBot)
 	chatting := start(fail, "chat", s.runChat)
 	cleaning := start(fail, "janitor", s.clean)
 	watching := start(fail, "store", s.watch)
@@ -289,6 +307,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	chatting.cancel() // its clients finish and leave while the port closes
 	web.stopPublic()
 	chatting.stop()
+	answering.stop()
 	s.lg.Info("waiting for handlers", "limit", s.cfg.Drain)
 	dispatching.stop()
 	working.stop()   // no handler waits for an answer any more

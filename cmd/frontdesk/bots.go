@@ -54,3 +54,22 @@ func newBot(name string) (frontdesk.Handler, error) {
 	}
 	return nil, fmt.Errorf("bot: there is no %q built in, only %s; exec:COMMAND and a URL are bots in any language, line:URL is an existing LINE bot, and bots in Go are programs that call server.Run", name, botNames())
 }
+
+// newChatBot returns the bot that answers in rooms: the one of the setting
+// chat.bot, or else the default one. It is nil where that is left to the server.
+func newChatBot(name, byDefault string) (frontdesk.Handler, error) {
+	switch name {
+	case "none":
+		return nil, nil
+	case "":
+		if byDefault == "" {
+			return nil, nil
+		}
+		name = byDefault
+	}
+	bot, err := newBot(name)
+	if err != nil {
+		return nil, fmt.Errorf("chat.%w", err)
+	}
+	return bot, nil
+}

@@ -54,7 +54,7 @@ func (s *Service) access(who Identity, name string) (access, error) {
 		}
 		allowed = p.a == who.User || who.Operator
 		a.send = p.a == who.User
-		a.title = "Bot"
+		a.title = s.cfg.BotName
 	case KindUser:
 		allowed, a.send = p.a == who.User, false
 	case KindLINE:

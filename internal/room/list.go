@@ -47,7 +47,7 @@ func (s *Service) list(ctx context.Context, who Identity, u *user) ([]listedRoom
 	}
 	if s.cfg.Bot != nil {
 		name := string(KindBot) + "." + who.User
-		rooms[name] = listedRoom{Room: name, Kind: KindBot, Title: "Bot"}
+		rooms[name] = listedRoom{Room: name, Kind: KindBot, Title: s.cfg.BotName}
 	}
 	patterns := []string{"dm." + who.User + ".*", "dm.*." + who.User}
 	if who.Operator {

@@ -19,6 +19,8 @@ type stored struct {
 	User string          `json:"user"`
 	Name string          `json:"name,omitempty"`
 	CID  string          `json:"cid,omitempty"`
+	Via  string          `json:"via,omitempty"` // of transcripts: how LINE got it
+	At   int64           `json:"at,omitempty"`  // of transcripts: when it happened, in ms
 	Body json.RawMessage `json:"body,omitempty"`
 }
 

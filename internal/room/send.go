@@ -3,7 +3,6 @@ package room
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/line-frontdesk/frontdesk/internal/engine"
@@ -29,6 +28,7 @@ type Message struct {
 	Body json.RawMessage // a LINE message object, or a postback
 	Edit uint64          // ID of the message that Body takes the place of
 	Del  uint64          // ID of the message that is deleted
+	Dup  bool            // it was stored before, and comes again
 }
 
 // prepare checks a send of a user.
@@ -111,31 +111,6 @@ func (s *Service) put(m outgoing, done func(engine.RoomAck, error)) {
 	})
 }
 
-// Post is a message that the server itself writes into a room.
-type Post struct {
-	Room string
-	User string // such as UserBot, or the LINE user
-	Name string
-	CID  string // names the message: the same one again, within two minutes, is stored once
-	Body json.RawMessage
-}
-
-// Post stores a message and returns its ID when it is durable.
-func (s *Service) Post(ctx context.Context, p Post) (id uint64, err error) {
-	if _, ok := parseName(p.Room); !ok || !validUser(p.User) || p.CID == "" {
-		return 0, fmt.Errorf("%w: post to room %q", ErrInvalid, p.Room)
-	}
-	data, err := encode(stored{User: p.User, Name: p.Name, CID: p.CID, Body: p.Body})
-	if err != nil {
-		return 0, fmt.Errorf("post to room %s: %w", p.Room, err)
-	}
-	ack, err := s.putAndWait(ctx, outgoing{room: p.Room, user: p.User, cid: p.CID, data: data})
-	if err != nil {
-		return 0, fmt.Errorf("post to room %s: %w", p.Room, err)
-	}
-	return ack.ID, nil
-}
-
 // putAndWait stores a message and returns when it is durable.
 func (s *Service) putAndWait(ctx context.Context, m outgoing) (engine.RoomAck, error) {
 	type outcome struct {
@@ -166,7 +141,7 @@ func (s *Service) putAndFollow(ctx context.Context, m outgoing) (engine.RoomAck,
 		}
 	}
 	if m.bot != nil {
-		m.bot.ID = ack.ID
+		m.bot.ID, m.bot.Dup = ack.ID, ack.Duplicate
 		if err := s.cfg.Bot(ctx, *m.bot); err != nil {
 			return ack, err
 		}

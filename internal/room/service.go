@@ -56,7 +56,8 @@ type Config struct {
 
 	// Bot is given what is sent to rooms with the bot, before it is acknowledged;
 	// it must be ready for one message several times. nil: there is no bot.
-	Bot func(ctx context.Context, m Message) error
+	Bot     func(ctx context.Context, m Message) error
+	BotName string // default "Bot"
 
 	Server  string       // what welcome names; default "frontdesk"
 	Metrics *Metrics     // default: of no registry
@@ -72,6 +73,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Rate == 0 {
 		c.Rate = 20
+	}
+	if c.BotName == "" {
+		c.BotName = "Bot"
 	}
 	if c.Server == "" {
 		c.Server = "frontdesk"
