@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -55,21 +57,18 @@ func newBot(name string) (frontdesk.Handler, error) {
 	return nil, fmt.Errorf("bot: there is no %q built in, only %s; exec:COMMAND and a URL are bots in any language, line:URL is an existing LINE bot, and bots in Go are programs that call server.Run", name, botNames())
 }
 
-// newChatBot returns the bot that answers in rooms: the one of the setting
-// chat.bot, or else the default one. It is nil where that is left to the server.
-func newChatBot(name, byDefault string) (frontdesk.Handler, error) {
-	switch name {
-	case "none":
-		return nil, nil
-	case "":
-		if byDefault == "" {
-			return nil, nil
-		}
-		name = byDefault
+// giveChatBot gives the chat the bot of its setting, or else the default one. An
+// existing LINE bot by default leaves the choice to the server.
+func giveChatBot(chat *server.Chat, byDefault string) (err error) {
+	name := cmp.Or(chat.Bot, byDefault)
+	switch {
+	case name == "", chat.Bot == "none", chat.Bot == "" && strings.HasPrefix(name, lineBotPrefix):
+		return nil
+	case strings.HasPrefix(name, lineBotPrefix):
+		return errors.New("chat.bot: an existing LINE bot cannot serve rooms; choose another, or none")
 	}
-	bot, err := newBot(name)
-	if err != nil {
-		return nil, fmt.Errorf("chat.%w", err)
+	if chat.Handler, err = newBot(name); err != nil && chat.Bot != "" {
+		return fmt.Errorf("chat.%w", err)
 	}
-	return bot, nil
+	return nil
 }

@@ -109,7 +109,7 @@ func runDev(ctx context.Context, cfg server.Config, botName string, simCfg lines
 	if err := giveBot(&channel, botName); err != nil {
 		return err
 	}
-	if cfg.Chat.Handler, err = newChatBot(cfg.Chat.Bot, botName); err != nil {
+	if err := giveChatBot(&cfg.Chat, botName); err != nil {
 		return err
 	}
 	if err := markDevData(cfg.Data); err != nil {

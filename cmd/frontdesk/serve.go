@@ -106,9 +106,7 @@ func (l *serveLoader) load() (server.Config, error) {
 	if errors.Join(faults...) == nil { // what goes with --bot was not known when the file was checked
 		faults = append(faults, cfg.Check())
 	}
-	if cfg.Chat.Handler, err = newChatBot(cfg.Chat.Bot, l.own.bot); err != nil {
-		faults = append(faults, err)
-	}
+	faults = append(faults, giveChatBot(&cfg.Chat, l.own.bot))
 	if _, err := l.own.newLogger(nil); err != nil {
 		faults = append(faults, err)
 	}
