@@ -18,6 +18,7 @@ import (
 	"github.com/line-frontdesk/frontdesk"
 	"github.com/line-frontdesk/frontdesk/internal/dispatch"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
+	"github.com/line-frontdesk/frontdesk/internal/roombot"
 	"github.com/line-frontdesk/frontdesk/internal/timer"
 )
 
@@ -153,7 +154,7 @@ var lineID = regexp.MustCompile(`^[UCR][0-9a-f]{32}$`)
 // timerOp returns what sets a timer of an operator, whose channel and key it fills
 // in.
 func (a *adminAPI) timerOp(n *NewTimer) (op engine.TimerOp, err error) {
-	channels := a.timers.Channels()
+	channels := slices.DeleteFunc(slices.Clone(a.timers.Channels()), func(name string) bool { return name == roombot.Channel })
 	if n.Channel == "" && len(channels) == 1 {
 		n.Channel = channels[0]
 	}

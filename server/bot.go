@@ -48,7 +48,7 @@ func (s *Server) makeBots(handler frontdesk.Handler) (map[string]frontdesk.Handl
 	bots := map[string]frontdesk.Handler{}
 	made := map[botKey]frontdesk.Handler{}
 	metrics := worker.NewMetrics(s.reg)
-	for _, ch := range s.cfg.Channels {
+	for _, ch := range append(slices.Clone(s.cfg.Channels), s.cfg.Chat.ownBot()...) {
 		_, isLINE := ch.lineBot()
 		switch {
 		case isLINE: // see openGateway

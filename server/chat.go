@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/line-frontdesk/frontdesk"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
@@ -38,12 +37,11 @@ type Chat struct {
 	MaxBytes       int64         `koanf:"max_bytes"` // beyond it the oldest messages go
 	Keep           time.Duration `koanf:"keep"`      // of messages; 0 for as long as there is room
 
-	// Bot is, for the command line, the name of a built-in bot that answers in
-	// rooms; "" for the one of the other channels, "none" for none.
+	// Bot is where the bot is that answers in rooms, as of a Channel, but no
+	// existing LINE bot; "" for the one of the other channels, "none" for none.
 	Bot     string `koanf:"bot"`
 	BotName string `koanf:"bot_name"` // by which the bot writes and is addressed
-	// Handler is the bot that answers in rooms; nil for the one that Run was given,
-	// or else the first channel's.
+	// Handler is the bot that answers in rooms; nil for Bot.
 	Handler frontdesk.Handler `koanf:"-"`
 
 	// Lobby makes the public room "lobby", with guests, when it is not there.
@@ -53,17 +51,14 @@ type Chat struct {
 // minChatSecret is the shortest secret, in bytes: as long as what it makes.
 const minChatSecret = 32
 
-// maxBotName is how long the bot's name may be, in characters, as that of a user.
-const maxBotName = 64
-
 // check returns what is wrong.
 func (c Chat) check() (faults []error) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if !slices.Contains([]string{"", string(room.GuestsOff), string(room.GuestsRooms), string(room.GuestsFull)}, c.Guests) {
 		fault("chat.guests must be %s, %s or %s", room.GuestsOff, room.GuestsRooms, room.GuestsFull)
 	}
-	if n := utf8.RuneCountInString(c.BotName); n > maxBotName {
-		fault("chat.bot_name: at most %d characters", maxBotName)
+	if err := c.checkBot(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.Secret != "" && len(c.Secret) < minChatSecret {
 		fault("chat.secret: at least %d bytes", minChatSecret)

@@ -3,6 +3,9 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
 
 	"github.com/line-frontdesk/frontdesk"
 	"github.com/line-frontdesk/frontdesk/internal/outbox"
@@ -17,20 +20,48 @@ const botNone = "none"
 // limits them.
 const roomRate = 100_000
 
-// chatHandler returns the bot of the rooms, nil for none. handler is the one that
-// the server was given.
-func (s *Server) chatHandler(handler frontdesk.Handler) frontdesk.Handler {
-	switch {
-	case !s.cfg.Chat.Enabled || s.cfg.Chat.Bot == botNone:
+// maxBotName is how long the bot's name may be, in characters, as that of a user.
+const maxBotName = 64
+
+// ownBot returns the channel of the rooms if it has a bot of its own.
+func (c Chat) ownBot() []Channel {
+	if !c.Enabled || c.Bot == botNone || c.Handler == nil && !ServesBot(c.Bot) {
 		return nil
-	case s.cfg.Chat.Handler != nil:
-		return s.cfg.Chat.Handler
-	case handler != nil:
+	}
+	return []Channel{{Name: roombot.Channel, Bot: c.Bot, Handler: c.Handler}}
+}
+
+// checkBot returns what is wrong with the bot of the rooms.
+func (c Chat) checkBot() error {
+	if _, isLINE := lineBot(c.Bot); isLINE {
+		return errors.New("chat.bot: an existing LINE bot cannot serve rooms; choose another, or none")
+	}
+	if c.Handler == nil && ServesBot(c.Bot) {
+		if err := CheckBot(c.Bot); err != nil {
+			return fmt.Errorf("chat.%w", err)
+		}
+	}
+	if n := utf8.RuneCountInString(c.BotName); n > maxBotName {
+		return fmt.Errorf("chat.bot_name: at most %d characters", maxBotName)
+	}
+	return nil
+}
+
+// chatHandler returns the bot of the rooms, nil for none: its own one, or the one
+// that the server was given, or that of the first channel that has one here.
+func (s *Server) chatHandler(bots map[string]frontdesk.Handler, handler frontdesk.Handler) frontdesk.Handler {
+	if !s.cfg.Chat.Enabled || s.cfg.Chat.Bot == botNone {
+		return nil
+	}
+	if own := bots[roombot.Channel]; own != nil {
+		return own
+	}
+	if handler != nil {
 		return handler
 	}
 	for _, ch := range s.cfg.Channels {
-		if ch.Handler != nil {
-			return ch.Handler
+		if bot := bots[ch.Name]; bot != nil {
+			return bot
 		}
 	}
 	return nil

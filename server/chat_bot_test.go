@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -166,5 +167,29 @@ func TestBotAmongPeople(t *testing.T) {
 	alone.come()
 	if got := alone.answer(0); got.text() != "to one" {
 		t.Errorf("push: %+v", got)
+	}
+}
+
+func TestCheckChatBot(t *testing.T) {
+	good := server.Config{Channels: []server.Channel{{Name: "main", Secrets: []string{"s"}, AccessToken: "t"}}}
+	for _, tc := range []struct {
+		name   string
+		change func(*server.Config)
+		want   string
+	}{
+		{"none", func(c *server.Config) { c.Chat.Bot = "none" }, ""},
+		{"a URL", func(c *server.Config) { c.Chat.Bot = "http://127.0.0.1:1/" }, ""},
+		{"a channel of the same name", func(c *server.Config) { c.Channels[0].Name = "web" }, "channels[0] (web): this is the name of the chat's channel"},
+		{"a LINE bot", func(c *server.Config) { c.Chat.Bot = "line:http://127.0.0.1:1/" }, "chat.bot: an existing LINE bot cannot serve rooms"},
+		{"no program", func(c *server.Config) { c.Chat.Bot = "exec:/none" }, "chat.bot: "},
+		{"a long name", func(c *server.Config) { c.Chat.BotName = strings.Repeat("x", 65) }, "chat.bot_name: at most 64 characters"},
+	} {
+		cfg := good
+		cfg.Channels = slices.Clone(good.Channels)
+		tc.change(&cfg)
+		err := cfg.Check()
+		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+			t.Errorf("%s: got %v, want %q", tc.name, err, tc.want)
+		}
 	}
 }

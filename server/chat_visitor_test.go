@@ -128,7 +128,7 @@ func (v *visitor) connect(ctx context.Context) error {
 	ws.SetReadLimit(16 << 20)
 	hello := map[string]any{"t": "hello", "v": 1, "client": v.name}
 	join := map[string]any{"t": "join", "n": 1, "room": v.room, "last": last, "epoch": epoch}
-	if err := errors.Join(say(ctx, ws, hello), say(ctx, ws, join)); err != nil {
+	if err := errors.Join(sayFrame(ctx, ws, hello), sayFrame(ctx, ws, join)); err != nil {
 		return err
 	}
 	var sending sync.WaitGroup
@@ -151,7 +151,7 @@ func (v *visitor) connect(ctx context.Context) error {
 	}
 }
 
-func say(ctx context.Context, ws *websocket.Conn, frame any) error {
+func sayFrame(ctx context.Context, ws *websocket.Conn, frame any) error {
 	data, err := json.Marshal(frame)
 	if err != nil {
 		return err
@@ -222,7 +222,7 @@ func (v *visitor) sendAll(ctx context.Context, ws *websocket.Conn) {
 		next := slices.Clone(v.unsent[:min(1, len(v.unsent))])
 		v.mu.Unlock()
 		for _, s := range next {
-			if say(ctx, ws, map[string]any{"t": "send", "room": v.room, "cid": s.cid, "body": s.body}) != nil {
+			if sayFrame(ctx, ws, map[string]any{"t": "send", "room": v.room, "cid": s.cid, "body": s.body}) != nil {
 				return
 			}
 		}

@@ -83,7 +83,7 @@ func Settings() []Setting {
 		textSetting("chat.origins", "ORIGINS", "", "other origins whose pages may connect to the chat, such as https://example.com, with commas"),
 		textSetting("chat.servers", "ADDRESSES", "", "WebSockets of other servers with the same rooms, such as wss://b.example.com/chat/ws, with commas: the chat page goes there when its own server is gone"),
 		textSetting("chat.secret", "TEXT", "", "signs the chat's tokens, at least 32 bytes; empty for one that is made and kept in the store"),
-		textSetting("chat.bot", "NAME", "", "built-in bot that answers in rooms; empty for that of the channels, none for none"),
+		textSetting("chat.bot", "NAME", "", "bot that answers in rooms, as of a channel; empty for that of the channels, none for none"),
 		textSetting("chat.bot_name", "NAME", def.Chat.BotName, "by which the bot writes; in rooms with several people it is addressed with @ and this"),
 		countSetting("chat.max_connections", def.Chat.MaxConnections, "connections of the chat at once; more are turned away"),
 		countSetting("chat.rate", def.Chat.Rate, "frames a second that one connection of the chat may send, with bursts of twice as many"),

@@ -143,12 +143,12 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 	if err := s.watchQuota(senders); err != nil {
 		return err
 	}
-	if bot := s.chatHandler(handler); bot != nil {
+	if bot := s.chatHandler(handlers, handler); bot != nil {
+		handlers[roombot.Channel] = bot
 		sender, err := s.addBot()
 		if err != nil {
 			return err
 		}
-		handlers[roombot.Channel] = bot
 		senders = append(senders, sender)
 	}
 	s.dir = directory.New(directory.Config{

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -57,17 +55,26 @@ func newBot(name string) (frontdesk.Handler, error) {
 	return nil, fmt.Errorf("bot: there is no %q built in, only %s; exec:COMMAND and a URL are bots in any language, line:URL is an existing LINE bot, and bots in Go are programs that call server.Run", name, botNames())
 }
 
-// giveChatBot gives the chat the bot of its setting, or else the default one. An
-// existing LINE bot by default leaves the choice to the server.
+// giveChatBot gives the chat the bot of its setting, or else the default one. It
+// is left to the server to find one where the default is an existing LINE bot.
 func giveChatBot(chat *server.Chat, byDefault string) (err error) {
-	name := cmp.Or(chat.Bot, byDefault)
-	switch {
-	case name == "", chat.Bot == "none", chat.Bot == "" && strings.HasPrefix(name, lineBotPrefix):
-		return nil
-	case strings.HasPrefix(name, lineBotPrefix):
-		return errors.New("chat.bot: an existing LINE bot cannot serve rooms; choose another, or none")
+	if chat.Bot == "" {
+		if byDefault == "" || giveBot(&server.Channel{}, byDefault) != nil {
+			return nil // it is told elsewhere what is wrong
+		}
+		if server.ServesBot(byDefault) {
+			if !strings.HasPrefix(byDefault, "line:") {
+				chat.Bot = byDefault
+			}
+			return nil
+		}
+		chat.Handler, err = newBot(byDefault)
+		return err
 	}
-	if chat.Handler, err = newBot(name); err != nil && chat.Bot != "" {
+	if chat.Bot == "none" || server.ServesBot(chat.Bot) {
+		return nil
+	}
+	if chat.Handler, err = newBot(chat.Bot); err != nil {
 		return fmt.Errorf("chat.%w", err)
 	}
 	return nil
