@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -158,8 +159,8 @@ func TestLineBot(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		switch {
-		case text == "":
+		switch text {
+		case "":
 			blob, err := messaging_api.NewMessagingApiBlobAPI(b.token, messaging_api.WithBlobEndpoint(b.api.Load().(string)))
 			if err != nil {
 				return err
@@ -174,22 +175,22 @@ func TestLineBot(t *testing.T) {
 				return err
 			}
 			return b.reply(ev.ReplyToken, fmt.Sprintf("%s of %v bytes", resp.Header.Get("Content-Type"), len(data) > 100))
-		case text == "who":
+		case "who":
 			p, err := client.GetProfile(ev.Source.(webhook.UserSource).UserId)
 			if err != nil {
 				return err
 			}
 			return b.reply(ev.ReplyToken, p.DisplayName)
-		case text == "fail once":
+		case "fail once":
 			if !ev.DeliveryContext.IsRedelivery {
 				return errors.New("out of order")
 			}
-		case text == "fail after the reply":
+		case "fail after the reply":
 			if err := b.reply(ev.ReplyToken, "first "+text); err != nil || !ev.DeliveryContext.IsRedelivery {
 				return errors.Join(err, errors.New("out of order"))
 			}
 			return nil
-		case text == "push":
+		case "push":
 			_, err := client.PushMessage(&messaging_api.PushMessageRequest{
 				To: user, Messages: []messaging_api.MessageInterface{messaging_api.TextMessage{Text: "pushed"}},
 			}, "")
@@ -222,6 +223,41 @@ func TestLineBot(t *testing.T) {
 	}
 	fromBot(t, sim, user, len(want))
 	if diff := cmp.Diff(want, botTexts(t, sim, user)); diff != "" {
+		t.Errorf("phone (-want +got):\n%s", diff)
+	}
+}
+
+// Events wait for a bot that is not there, however often they are tried, and keep
+// their order.
+func TestLineBotAbsent(t *testing.T) {
+	sim, users := newSim(t, linesim.Config{}, 1)
+	b := newLineBot(t, sim, func(b *lineBot, ev webhook.MessageEvent, text string) error {
+		if ev.DeliveryContext.IsRedelivery {
+			t.Error("an event that did not reach the bot is called redelivered")
+		}
+		return b.reply(ev.ReplyToken, text)
+	})
+	address := b.Listener.Addr().String()
+	b.Close()
+	behind(t, sim, b)
+	var want []string
+	for i := range 10 {
+		text := fmt.Sprint(i)
+		say(t, sim, users[0], text)
+		want = append(want, "reply: "+text)
+	}
+	if err := sim.WaitIdle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := &http.Server{Handler: b.Config.Handler, ReadHeaderTimeout: patience}
+	go back.Serve(l) // ended by the cleanup
+	t.Cleanup(func() { back.Close() })
+	fromBot(t, sim, users[0], len(want))
+	if diff := cmp.Diff(want, botTexts(t, sim, users[0])); diff != "" {
 		t.Errorf("phone (-want +got):\n%s", diff)
 	}
 }

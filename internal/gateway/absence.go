@@ -20,36 +20,40 @@ const (
 // absence is whether nobody listens at a bot's address. The zero value says that
 // somebody does. Methods may be called concurrently.
 type absence struct {
-	mu    sync.Mutex
-	pause time.Duration // 0 while the bot answers
-	until time.Time     // before it nobody tries
+	mu     sync.Mutex
+	pause  time.Duration // 0 while the bot is there
+	raised time.Time     // when pause was set
+	until  time.Time     // before it nobody tries
 }
 
-// left returns how long not to try, 0 to try now. Who waits comes back spread
-// over a while.
-func (a *absence) left(now time.Time) time.Duration {
+// enter returns how long not to try, 0 to try now, and whether the bot was not
+// there so far. Who waits comes back spread over a while, and the first who may
+// try lets the others wait for another pause.
+func (a *absence) enter(now time.Time) (wait time.Duration, absent bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !now.Before(a.until) {
-		return 0
+	if now.Before(a.until) {
+		return a.until.Sub(now) + time.Duration(rand.Float64()*float64(a.pause)), true
 	}
-	return a.until.Sub(now) + time.Duration(rand.Float64()*float64(a.pause))
+	a.until = now.Add(a.pause)
+	return 0, a.pause > 0
 }
 
-// noticed tells that nobody listens, and reports whether that is news.
-func (a *absence) noticed(now time.Time) (news bool) {
+// noticed tells that nobody listens. It returns how long to wait, and whether that
+// is news.
+func (a *absence) noticed(now time.Time) (wait time.Duration, news bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	news = a.pause == 0
-	if now.Before(a.until) {
-		return news // several tried at once
+	if now.Sub(a.raised) >= a.pause { // else several tried at once
+		a.pause = min(max(2*a.pause, absentMin), absentMax)
+		a.raised = now
 	}
-	a.pause = min(max(2*a.pause, absentMin), absentMax)
 	a.until = now.Add(a.pause)
-	return news
+	return a.pause, news
 }
 
-// over tells that the bot answers, and reports whether that is news.
+// over tells that the bot is there, and reports whether that is news.
 func (a *absence) over() (news bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -8,8 +8,8 @@
 // A [Gateway] has a handler for each of its channels. It posts one event as a
 // webhook, signed with the channel's secret, and waits for the answer: 2xx ends
 // the event, anything else is a failed attempt like any handler's. While nobody
-// listens at the bot's address attempts do not count, and one connection a
-// second at most is tried.
+// listens at the bot's address attempts do not count, and only one connection in
+// a while is tried.
 //
 // An event's reply token is replaced by one of ours, sealed with a key that is
 // kept in the store. It holds all that its use takes, so it outlives the

@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"sync"
 	"time"
@@ -88,8 +89,12 @@ func (f *forwarder) Handle(ctx context.Context, _ frontdesk.Desk, ev *frontdesk.
 	if ev.Timer != nil {
 		return frontdesk.Drop(errors.New("a LINE bot behind the gateway knows no timers"))
 	}
-	if wait := f.absence.left(time.Now()); wait > 0 {
+	wait, absent := f.absence.enter(time.Now())
+	if wait > 0 {
 		return frontdesk.Interrupted(f.errAbsent(), wait)
+	}
+	if absent {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { f.present() }})
 	}
 	select {
 	case f.slots <- struct{}{}:
@@ -101,13 +106,11 @@ func (f *forwarder) Handle(ctx context.Context, _ frontdesk.Desk, ev *frontdesk.
 	status, err := f.post(ctx, ev)
 	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" && ctx.Err() == nil {
 		f.g.cfg.Metrics.forwarded(f.ch.Name, "absent", time.Since(start))
-		if f.absence.noticed(time.Now()) {
-			f.g.lg.Error("bot does not answer; its events wait", "channel", f.ch.Name, "bot", f.host, "error", op)
+		wait, news := f.absence.noticed(time.Now())
+		if news {
+			f.g.lg.Error("nobody listens where the bot should be; its events wait", "channel", f.ch.Name, "bot", f.host, "error", op)
 		}
-		return frontdesk.Interrupted(f.errAbsent(), f.absence.left(time.Now()))
-	}
-	if err == nil && f.absence.over() {
-		f.g.lg.Info("bot answers again", "channel", f.ch.Name, "bot", f.host)
+		return frontdesk.Interrupted(f.errAbsent(), wait)
 	}
 	if err == nil && status/100 != 2 {
 		err = fmt.Errorf("bot at %s answered %d", f.host, status)
@@ -118,6 +121,13 @@ func (f *forwarder) Handle(ctx context.Context, _ frontdesk.Desk, ev *frontdesk.
 	}
 	f.g.cfg.Metrics.forwarded(f.ch.Name, "taken", time.Since(start))
 	return nil
+}
+
+// present notes that somebody listens at the bot's address.
+func (f *forwarder) present() {
+	if f.absence.over() {
+		f.g.lg.Info("bot is there again", "channel", f.ch.Name, "bot", f.host)
+	}
 }
 
 func (f *forwarder) errAbsent() error {
@@ -165,7 +175,7 @@ func (f *forwarder) sign(body []byte) string {
 // webhook returns the body of an event's webhook.
 func (f *forwarder) webhook(ctx context.Context, ev *frontdesk.Event) []byte {
 	var edits []edit
-	if ev.ReplyToken != "" {
+	if ev.ReplyToken != "" && ev.Conversation != "" { // else nobody could tell whom a late reply is for
 		edits = append(edits, edit{"replyToken", f.replyToken(ev)})
 	}
 	// The process before this one may have forwarded it, too.

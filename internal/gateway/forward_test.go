@@ -207,28 +207,35 @@ func TestForwardOverClosedConnection(t *testing.T) {
 func TestAbsence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var a absence
-		if a.left(time.Now()) != 0 || a.over() {
+		if wait, absent := a.enter(time.Now()); wait != 0 || absent || a.over() {
 			t.Error("a bot is absent at first")
 		}
 		pause := absentMin
 		for i := range 6 {
-			if news := a.noticed(time.Now()); news != (i == 0) {
-				t.Errorf("try %d: news %v", i, news)
+			wait, news := a.noticed(time.Now())
+			if news != (i == 0) || wait != pause {
+				t.Errorf("try %d: wait %v, news %v, want %v", i, wait, news, pause)
 			}
-			if a.noticed(time.Now()) {
-				t.Error("news of the same")
+			if wait, news := a.noticed(time.Now()); news || wait != pause {
+				t.Errorf("try %d: another one at once waits %v, news %v", i, wait, news)
 			}
-			if left := a.left(time.Now()); left < pause || left > 2*pause {
-				t.Errorf("try %d: %v are left of %v", i, left, pause)
+			if wait, absent := a.enter(time.Now()); wait < pause || wait > 2*pause || !absent {
+				t.Errorf("try %d: waits %v of %v", i, wait, pause)
 			}
 			time.Sleep(pause) // the bubble's clock
-			if left := a.left(time.Now()); left != 0 {
-				t.Errorf("%v are left after %v", left, pause)
+			if wait, absent := a.enter(time.Now()); wait != 0 || !absent {
+				t.Errorf("try %d: waits %v after %v", i, wait, pause)
+			}
+			if wait, _ := a.enter(time.Now()); wait < pause {
+				t.Errorf("try %d: a second one tries, too", i)
 			}
 			pause = min(2*pause, absentMax)
 		}
-		if !a.over() || a.over() || a.left(time.Now()) != 0 {
+		if !a.over() || a.over() {
 			t.Error("the bot is not back")
+		}
+		if wait, absent := a.enter(time.Now()); wait != 0 || absent {
+			t.Error("the bot is back, and is not tried")
 		}
 	})
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -20,8 +22,9 @@ const (
 	tokenLife = 20 * time.Minute
 
 	// sealKey is where the key of the seals is kept.
-	sealKey = "gateway.key"
-	keySize = 32 // AES-256
+	sealKey  = "gateway.key"
+	keySize  = 32
+	saltSize = 16
 
 	// maxToken is the longest token that is looked at.
 	maxToken = 4096
@@ -51,8 +54,10 @@ type accessToken struct {
 	Until   int64  `json:"u"`
 }
 
-// seal makes tokens that nobody can read, alter or invent.
-type seal struct{ aead cipher.AEAD }
+// seal makes tokens that nobody can read, alter or invent. Each is sealed with a
+// key of its own, made of the kept one and the token's salt: random nonces under
+// one key would be safe for 2^32 tokens only, a busy month.
+type seal struct{ key []byte }
 
 // openSeal reads the key from the store, where it makes one the first time.
 func openSeal(ctx context.Context, eng *engine.Engine) (seal, error) {
@@ -67,19 +72,28 @@ func openSeal(ctx context.Context, eng *engine.Engine) (seal, error) {
 			key, _, err = eng.Control.Get(ctx, sealKey)
 		}
 	}
+	if err == nil && len(key) != keySize {
+		err = errors.New("damaged")
+	}
 	if err != nil {
 		return seal{}, fmt.Errorf("key of the reply tokens: %w", err)
 	}
-	return newSeal(key)
+	return seal{key}, nil
 }
 
-func newSeal(key []byte) (seal, error) {
-	block, err := aes.NewCipher(key)
+// cipher returns the cipher of the token with a salt.
+func (s seal) cipher(salt []byte) cipher.AEAD {
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write(salt)
+	block, err := aes.NewCipher(mac.Sum(nil))
 	if err != nil {
-		return seal{}, fmt.Errorf("key of the reply tokens is damaged: %w", err)
+		panic(err) // unreachable: the key is 32 bytes
 	}
 	aead, err := cipher.NewGCM(block)
-	return seal{aead}, err
+	if err != nil {
+		panic(err) // unreachable: AES has the block size of GCM
+	}
+	return aead
 }
 
 // make returns a token that holds v.
@@ -88,9 +102,11 @@ func (s seal) make(kind string, v any) string {
 	if err != nil {
 		return "" // unreachable: strings and numbers
 	}
-	nonce := make([]byte, s.aead.NonceSize(), s.aead.NonceSize()+len(plain)+s.aead.Overhead())
-	_, _ = rand.Read(nonce)
-	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, []byte(kind)))
+	salt := make([]byte, saltSize, saltSize+len(plain)+aes.BlockSize)
+	_, _ = rand.Read(salt) // never fails
+	aead := s.cipher(salt)
+	nonce := make([]byte, aead.NonceSize()) // each key seals once
+	return base64.RawURLEncoding.EncodeToString(aead.Seal(salt, nonce, plain, []byte(kind)))
 }
 
 // open reads what a token holds into v.
@@ -99,11 +115,11 @@ func (s seal) open(kind, token string, v any) bool {
 		return false
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(sealed) < s.aead.NonceSize() {
+	if err != nil || len(sealed) < saltSize {
 		return false
 	}
-	nonce, rest := sealed[:s.aead.NonceSize()], sealed[s.aead.NonceSize():]
-	plain, err := s.aead.Open(nil, nonce, rest, []byte(kind))
+	aead := s.cipher(sealed[:saltSize])
+	plain, err := aead.Open(nil, make([]byte, aead.NonceSize()), sealed[saltSize:], []byte(kind))
 	return err == nil && json.Unmarshal(plain, v) == nil
 }
 
