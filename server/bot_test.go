@@ -144,8 +144,8 @@ func TestBotFaults(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", tc.name, err, tc.want)
 		}
 	}
-	known := []string{"exec:bot", "http://bot", "https://bot"}
-	if i := slices.IndexFunc(known, func(bot string) bool { return !server.ServesBot(bot) }); i >= 0 || server.ServesBot("parrot") || server.ServesBot("line:http://bot") {
+	known := []string{"exec:bot", "http://bot", "https://bot", "line:http://bot"}
+	if i := slices.IndexFunc(known, func(bot string) bool { return !server.ServesBot(bot) }); i >= 0 || server.ServesBot("parrot") {
 		t.Error("addresses and names are mixed up")
 	}
 }
