@@ -48,6 +48,10 @@ func startPair(t *testing.T) (pair [2]*child) {
 // nothing is lost, nothing doubled, both see the same order, and the page tells
 // what happened without being loaded again.
 func TestChatPageKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for connections to be given up")
+	}
+	t.Parallel()
 	ctx := chatBrowser(t)
 	pair := startPair(t)
 	hanako, taro := openChat(ctx, t, "http://"+pair[0].addr, "Hanako"), openChat(ctx, t, "http://"+pair[1].addr, "Taro")

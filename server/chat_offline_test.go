@@ -113,6 +113,10 @@ func (w *wire) hangUp() {
 // TestChatPageOffline takes the network away and types five messages: they are
 // shown as not sent, and each arrives once when the network is back.
 func TestChatPageOffline(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for connections to be given up")
+	}
+	t.Parallel()
 	lasts := offlineFor
 	if s := os.Getenv("FRONTDESK_OFFLINE"); s != "" {
 		var err error
