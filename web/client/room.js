@@ -119,9 +119,10 @@ export class ChatRoom {
     const page = await this.#host.ask({ t: "history", before: first?.id ?? this.last, limit: PAGE });
     if (epoch !== this.epoch || this.messages[0] !== first) return;
     this.more = Boolean(page.more);
-    const older = [];
-    for (const m of page.msgs ?? []) if (m.id < (first?.id ?? NEWEST) && !this.#change(m)) older.push(this.#changed(toMessage(m)));
-    this.messages = [...older, ...this.messages];
+    /** @type {any[]} */
+    const msgs = (page.msgs ?? []).filter((/** @type {Message} */ m) => m.id < (first?.id ?? NEWEST));
+    const older = msgs.filter((m) => !this.#change(m));
+    this.messages = [...older.map((m) => this.#changed(toMessage(m))), ...this.messages];
     this.#host.tell("messages", this);
   }
 

@@ -277,12 +277,13 @@ export class Locks {
 class Channels {
   /** @type {Set<{name: string, target: EventTarget}>} */ #all = new Set();
 
-  /** @param {string} name @returns {any} */
-  open(name) {
+  /** @param {string} name @param {{frozen: boolean}} state @returns {any} */
+  open(name, state) {
     const channel = { name, target: new EventTarget() };
     this.#all.add(channel);
     return {
-      addEventListener: channel.target.addEventListener.bind(channel.target),
+      addEventListener: (/** @type {string} */ event, /** @type {any} */ run) =>
+        channel.target.addEventListener(event, (heard) => state.frozen || run(heard)),
       close: () => this.#all.delete(channel),
       /** @param {unknown} data */
       postMessage: (data) => {
@@ -309,21 +310,30 @@ export class Browser {
     this.user = user;
   }
 
-  /** @param {Partial<import("../client.js").Options>} [options] @param {{locks?: boolean}} [has] */
-  tab(options = {}, { locks = true } = {}) {
+  /**
+   * Opens a tab. One that is frozen runs nothing.
+   * @param {Partial<import("../client.js").Options>} [options]
+   * @param {{locks?: boolean, state?: {frozen: boolean}}} [has]
+   */
+  tab(options = {}, { locks = true, state = { frozen: false } } = {}) {
     const { clock, random } = this.server;
     const client = new ChatClient({
       urls: "ws://a/chat/ws",
       store: this.store,
       user: this.user,
       platform: {
-        connect: (url) => /** @type {any} */ (this.server.connect(url, this.user)),
+        connect: (url) => {
+          const socket = this.server.connect(url, this.user);
+          const listen = socket.addEventListener.bind(socket);
+          socket.addEventListener = (/** @type {string} */ name, /** @type {any} */ run) => listen(name, (event) => state.frozen || run(event));
+          return /** @type {any} */ (socket);
+        },
         now: () => clock.now,
-        setTimeout: (run, ms) => clock.set(run, ms),
+        setTimeout: (run, ms) => clock.set(() => state.frozen || run(), ms),
         clearTimeout: (timer) => clock.clear(timer),
         random,
         locks: locks ? /** @type {any} */ (this.locks) : undefined,
-        channel: (name) => this.channels.open(name),
+        channel: (name) => this.channels.open(name, state),
         onWake: (wake) => {
           this.wakers.push(wake);
           return () => {};
