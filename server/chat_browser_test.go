@@ -63,7 +63,7 @@ func openChat(ctx context.Context, t *testing.T, base, name string) *chatPage {
 	t.Cleanup(p.check) // before the page is closed
 	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	call(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchPage})
-	p.do(chromedp.Navigate(base+"/chat"), chromedp.WaitVisible("#login-name"))
+	p.do(chromedp.Navigate(base+"/chat#lobby"), chromedp.WaitVisible("#login-name"))
 	p.say(name)
 	p.await(`document.querySelector("#room-title").textContent === "Lobby" && !document.querySelector("#text").disabled`)
 	return p

@@ -19,7 +19,7 @@ func openTab(t *testing.T, first *chatPage, base string) *chatPage {
 	t.Cleanup(p.check)
 	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	call(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchPage})
-	p.do(chromedp.Navigate(base + "/chat"))
+	p.do(chromedp.Navigate(base + "/chat#lobby"))
 	p.await(`document.querySelector("#room-title").textContent === "Lobby" && !document.querySelector("#text").disabled`)
 	return p
 }
@@ -58,7 +58,7 @@ func TestChatPageTabs(t *testing.T) {
 	w.hangUp()
 	w.set(true, true)
 	offline(one, false)
-	one.do(chromedp.Navigate(far + "/chat"))
+	one.do(chromedp.Navigate(far + "/chat#lobby"))
 	want := []string{"sent by either tab", "from one", "from two"}
 	if got := one.awaitMessages(3); !slices.Equal(got, want) {
 		t.Errorf("loaded again, the page shows %q, want %q", got, want)

@@ -88,7 +88,9 @@ function showHead(store) {
   const line = store.line(room.name);
   fill(byId("room-picture"), roomPicture(line));
   byId("room-title").textContent = line.title;
-  byId("room-about").textContent = room.kind === "dm" ? t("direct") : room.kind === "bot" ? t("bot") : line.title === room.name ? "" : `#${room.name}`;
+  const online = line.other !== undefined && room.members.has(line.other);
+  byId("room-about").textContent =
+    line.kind === "dm" ? t(online ? "direct-online" : "direct") : line.kind === "bot" ? t("bot") : line.title === room.name ? "" : `#${room.name}`;
 }
 
 /** @param {KeyboardEvent} event @param {Store} store @param {Log} log @param {Finder} finder */

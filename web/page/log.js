@@ -247,7 +247,7 @@ export class Log extends Part {
         "aria-label": label.filter(Boolean).join(", "),
         data: { key, state, id: String(m.id), cid: m.cid ?? "" },
       },
-      own ? null : again ? h("span", { class: "no-avatar" }) : avatar(m.user, m.name, m.user === "bot" ? "bot" : undefined),
+      own ? null : again ? h("span", { class: "no-avatar" }) : face(m),
       h(
         "div",
         { class: "body" },
@@ -392,6 +392,13 @@ export class Log extends Part {
     if (room !== this.store.room || message.user === this.store.me) return;
     byId("announce").textContent = `${message.name}: ${summary(message.body)}`;
   }
+}
+
+/** @param {Message} m */
+function face({ user, name }) {
+  const picture = avatar(user, name, user === "bot" ? "bot" : undefined);
+  if (user === "bot") picture.classList.add("of-bot");
+  return picture;
 }
 
 /** The key of the message that an element belongs to, or "". @param {EventTarget|null} target */

@@ -39,7 +39,10 @@ export class People extends Part {
     const { room, me } = this.store;
     if (!room) return;
     const members = [...room.members.values()].sort((a, b) => a.name.localeCompare(b.name));
-    this.#button.hidden = room.count === 0;
+    // Of two, or of one and the bot, the header tells enough.
+    const alone = ["dm", "bot"].includes(this.store.line(room.name).kind);
+    this.#button.hidden = room.count === 0 || alone;
+    if (alone && !this.hidden) this.toggle(false, false);
     fill(this.#button, icon("people"), h("span", {}, t("people-button", { n: room.count })));
     const list = byId("people-list");
     const focused = list.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.user : "";
