@@ -69,7 +69,7 @@ func TestBotsInOtherLanguages(t *testing.T) {
 			channel("one", server.Channel{Bot: address}),
 			channel("two", server.Channel{Bot: address}),
 			channel("three", server.Channel{Bot: address, Workers: 2}),
-			channel("web", server.Channel{Bot: web.URL, BotSecret: "secret of the web"}),
+			channel("site", server.Channel{Bot: web.URL, BotSecret: "secret of the web"}),
 		},
 	}, nil)
 	if err != nil {
@@ -91,7 +91,7 @@ func TestBotsInOtherLanguages(t *testing.T) {
 		t.Fatal(err)
 	}
 	pids := map[string]string{}
-	for n, name := range []string{"one", "two", "three", "web"} {
+	for n, name := range []string{"one", "two", "three", "site"} {
 		if err := sim.SetWebhookURL("http://" + srv.Addr().String() + "/callback/" + name); err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestBotsInOtherLanguages(t *testing.T) {
 		if err := json.Unmarshal(fromBot(t, sim, user.UserID, n+1).Message, &said); err != nil {
 			t.Fatal(err)
 		}
-		if name == "web" {
+		if name == "site" {
 			if said.Text != "from the web" {
 				t.Errorf("got %q", said.Text)
 			}
