@@ -154,8 +154,7 @@ func FuzzAPI(f *testing.F) {
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		h.g.ServeHTTP(w, r)
-		full := strings.Contains(h.logs.String(), "append to OUTBOX") // after very many inputs
-		if w.Code >= 500 && !full || !gjson.Valid(w.Body.String()) {
+		if w.Code >= 500 || !gjson.Valid(w.Body.String()) {
 			t.Errorf("%s answered %d %s", path, w.Code, w.Body)
 		}
 	})

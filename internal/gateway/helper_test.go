@@ -45,6 +45,7 @@ type hall struct {
 	g     *Gateway
 	api   *httptest.Server
 	leave func() // ends Run and waits for it
+	room  int64  // for the outbox
 }
 
 // newHall opens a gateway to a bot, nil for one that takes everything. change may
@@ -54,7 +55,7 @@ func newHall(t testing.TB, bot http.Handler, change func(*Config)) *hall {
 	if bot == nil {
 		bot = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	}
-	h := &hall{t: t, dir: t.TempDir(), bot: httptest.NewServer(bot), logs: new(bytes.Buffer)}
+	h := &hall{t: t, dir: t.TempDir(), bot: httptest.NewServer(bot), logs: new(bytes.Buffer), room: 1 << 30}
 	t.Cleanup(h.bot.Close)
 	var err error
 	if h.sim, err = linesim.New(linesim.Config{}); err != nil {
@@ -104,7 +105,7 @@ func newHall(t testing.TB, bot http.Handler, change func(*Config)) *hall {
 func (h *hall) open() {
 	h.t.Helper()
 	var err error
-	if h.eng, err = engine.Open(h.t.Context(), engine.Config{Dir: h.dir, OutboxMaxBytes: 2 << 20}); err != nil {
+	if h.eng, err = engine.Open(h.t.Context(), engine.Config{Dir: h.dir, OutboxMaxBytes: h.room}); err != nil {
 		h.t.Fatal(err)
 	}
 	cfg := h.cfg

@@ -212,6 +212,8 @@ func TestRetryKeys(t *testing.T) {
 // try again, and what was stored is not stored twice.
 func TestFullOutbox(t *testing.T) {
 	h := newHall(t, nil, nil)
+	h.room = 2 << 20
+	h.restart()
 	for _, size := range []int{100_000, 1000, 0} {
 		for err := error(nil); err == nil; {
 			_, _, err = h.eng.Outbox.Append(&engine.Entry{ID: "filler" + strings.Repeat("x", size)})
