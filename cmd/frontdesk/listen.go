@@ -29,7 +29,7 @@ func explain(err error) error {
 	var op *net.OpError
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE) && errors.As(err, &op) && op.Addr != nil:
-		return fmt.Errorf("%s is in use by another program; stop it, or choose another address with --listen or --internal-listen", op.Addr)
+		return fmt.Errorf("%s is in use by another program; stop it, or choose another address with --listen, --internal-listen or --bot-api-listen", op.Addr)
 	case errors.Is(err, syscall.EACCES) && errors.As(err, &op) && op.Op == "listen":
 		return fmt.Errorf("%s may not be opened by this user; choose a port above 1023 with --listen", op.Addr)
 	}

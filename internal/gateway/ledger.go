@@ -60,7 +60,7 @@ const (
 // load learns what the outbox holds, and tries again until it has or ctx ends.
 func (l *ledger) load(ctx context.Context, lg *slog.Logger) {
 	for {
-		err := l.read(ctx)
+		err := l.scan(ctx)
 		if err == nil {
 			close(l.loaded)
 			return
@@ -76,7 +76,7 @@ func (l *ledger) load(ctx context.Context, lg *slog.Logger) {
 	}
 }
 
-func (l *ledger) read(ctx context.Context) error {
+func (l *ledger) scan(ctx context.Context) error {
 	end, err := l.outbox.End(ctx)
 	if err != nil {
 		return err
@@ -285,11 +285,4 @@ func (l *ledger) store(entry *engine.Entry, forward uint64) error {
 		}
 	}
 	return err
-}
-
-// size returns how many IDs are known.
-func (l *ledger) size() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.places)
 }
