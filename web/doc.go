@@ -4,7 +4,7 @@
 // client.js is the client: an ES module without dependencies, with its parts in
 // the folder client and its types in JSDoc, published to npm from this folder.
 // It keeps what it could not send, sends it once, and resumes at any server;
-// docs/chat.md describes its use and docs/chat-protocol.md what it speaks. Its
+// docs/chat-client.md describes its use and docs/chat-protocol.md what it speaks. Its
 // tests are in the folder test and run under Node.js.
 //
 // page is the page: HTML, CSS and custom elements, without a build step. All
