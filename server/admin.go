@@ -32,7 +32,7 @@ const (
 )
 
 func (s *Server) adminHandler() http.Handler {
-	return newAdminAPI(s.eng, s.dir, s.campaigns, s.timers, s.chat, s.trace.of, s.quotaRows)
+	return newAdminAPI(s.eng, s.dir, s.campaigns, s.timers, s.chat, s.trace.of, s.quotaRows, s.transcribed)
 }
 
 // adminAPI serves what the commands ask, as JSON:
@@ -77,15 +77,17 @@ type adminAPI struct {
 	way       func(eventID string) []Step // what is remembered of an event; nil for nothing
 	// quota tells the figures of all channels; nil where no server runs.
 	quota func() []QuotaRow
+	// transcribed waits until the transcripts are complete; nil where no server runs.
+	transcribed func(context.Context) error
 
 	retrying sync.Mutex // one retry at a time: two of one letter would send twice
 }
 
-func newAdminAPI(eng *engine.Engine, dir *directory.Directory, campaigns *campaign.Runner, timers *timer.Service, chat *room.Service, way func(string) []Step, quota func() []QuotaRow) http.Handler {
+func newAdminAPI(eng *engine.Engine, dir *directory.Directory, campaigns *campaign.Runner, timers *timer.Service, chat *room.Service, way func(string) []Step, quota func() []QuotaRow, transcribed func(context.Context) error) http.Handler {
 	if way == nil {
 		way = func(string) []Step { return nil }
 	}
-	a := &adminAPI{eng: eng, dir: dir, campaigns: campaigns, timers: timers, chat: chat, way: way, quota: quota}
+	a := &adminAPI{eng: eng, dir: dir, campaigns: campaigns, timers: timers, chat: chat, way: way, quota: quota, transcribed: transcribed}
 	mux := http.NewServeMux()
 	for pattern, answer := range map[string]func(*http.Request) (any, error){
 		"GET /stats":            a.stats,

@@ -81,7 +81,7 @@ func openData(ctx context.Context, cfg Config) (*Admin, error) {
 		return nil, errors.Join(err, eng.Close())
 	}
 	return &Admin{
-		http:  &http.Client{Transport: handlerTransport{newAdminAPI(eng, dir, campaigns, timers, chat, nil, nil)}},
+		http:  &http.Client{Transport: handlerTransport{newAdminAPI(eng, dir, campaigns, timers, chat, nil, nil, nil)}},
 		close: eng.Close,
 	}, nil
 }

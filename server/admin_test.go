@@ -49,7 +49,7 @@ func newDesk(t *testing.T) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := newAdminAPI(eng, d.dir, campaigns, d.newTimers(), chat, d.trace.of, nil)
+	api := newAdminAPI(eng, d.dir, campaigns, d.newTimers(), chat, d.trace.of, nil, nil)
 	d.Admin = &Admin{http: &http.Client{Transport: handlerTransport{api}}}
 	return d
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/line-frontdesk/frontdesk/internal/directory"
@@ -89,14 +90,31 @@ func (a *adminAPI) showUser(r *http.Request) (any, error) {
 	return page, nil
 }
 
-// forgetUser erases the user's records. A damaged one goes as well.
+// forgetUser erases the user's records and transcripts. A damaged record goes as
+// well.
 func (a *adminAPI) forgetUser(r *http.Request) (any, error) {
 	id, channels, err := a.channelsOf(r.Context(), r)
-	if err != nil {
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return nil, err
+	}
+	written, failed := a.chat.Transcripts(r.Context(), id)
+	if failed != nil {
+		return nil, failed
+	}
+	asked := r.URL.Query().Get("channel")
+	for _, channel := range written {
+		if (asked == "" || asked == channel) && !slices.Contains(channels, channel) {
+			channels = append(channels, channel)
+		}
+	}
+	if len(channels) == 0 {
 		return nil, err
 	}
 	page := UserPage{Users: []UserRow{}}
 	for _, channel := range channels {
+		if err := a.forgetTranscript(r.Context(), channel, id); err != nil {
+			return nil, err
+		}
 		if err := a.dir.Forget(r.Context(), channel, id); err != nil && !errors.Is(err, engine.ErrNotFound) {
 			return nil, err
 		}

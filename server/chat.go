@@ -31,7 +31,10 @@ type Chat struct {
 	Servers string `koanf:"servers"`
 	// Secret signs tokens, at least 32 bytes; "" for one that is made and kept in
 	// the store.
-	Secret         string        `koanf:"secret"`
+	Secret string `koanf:"secret"`
+	// Transcripts says whether conversations at LINE are kept as rooms for
+	// operators: "on" (also "") or "off".
+	Transcripts    string        `koanf:"transcripts"`
 	MaxConnections int           `koanf:"max_connections"`
 	Rate           int           `koanf:"rate"`      // frames a second of one connection
 	MaxBytes       int64         `koanf:"max_bytes"` // beyond it the oldest messages go
@@ -56,6 +59,9 @@ func (c Chat) check() (faults []error) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	if !slices.Contains([]string{"", string(room.GuestsOff), string(room.GuestsRooms), string(room.GuestsFull)}, c.Guests) {
 		fault("chat.guests must be %s, %s or %s", room.GuestsOff, room.GuestsRooms, room.GuestsFull)
+	}
+	if !slices.Contains([]string{"", transcriptsOn, transcriptsOff}, c.Transcripts) {
+		fault("chat.transcripts must be %s or %s", transcriptsOn, transcriptsOff)
 	}
 	if err := c.checkBot(); err != nil {
 		faults = append(faults, err)

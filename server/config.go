@@ -207,7 +207,7 @@ func DefaultConfig() Config {
 		},
 		Workers: 1,
 		Worker:  Worker{InFlight: 64},
-		Chat:    Chat{Guests: "none", BotName: "Bot", MaxConnections: 20_000, Rate: 20, MaxBytes: 1 << 30},
+		Chat:    Chat{Guests: "none", BotName: "Bot", Transcripts: transcriptsOn, MaxConnections: 20_000, Rate: 20, MaxBytes: 1 << 30},
 		Quota:   Quota{Every: 10 * time.Minute, Warn: "50,80,95"},
 		BotAPI:  BotAPI{Listen: "127.0.0.1:8081", MaxForwards: 1000},
 	}
@@ -238,6 +238,7 @@ func (c *Config) setDefaults() {
 	c.Quota.Every = cmp.Or(c.Quota.Every, def.Quota.Every)
 	c.Quota.Warn = cmp.Or(c.Quota.Warn, def.Quota.Warn)
 	c.Chat.Guests = cmp.Or(c.Chat.Guests, def.Chat.Guests)
+	c.Chat.Transcripts = cmp.Or(c.Chat.Transcripts, def.Chat.Transcripts)
 	c.Chat.BotName = cmp.Or(c.Chat.BotName, def.Chat.BotName)
 	c.Chat.MaxConnections = cmp.Or(c.Chat.MaxConnections, def.Chat.MaxConnections)
 	c.Chat.Rate = cmp.Or(c.Chat.Rate, def.Chat.Rate)

@@ -69,18 +69,19 @@ func watchStore(ctx context.Context, healthy func() error, embedded bool, lg *sl
 
 // trim takes away what nobody needs: neither a restart of the dispatcher, of the
 // outbox, of the timers or of the campaigns, nor anybody who looks within the
-// time that it is kept.
+// time that it is kept. What transcripts lack goes only in the way of new records.
 func (s *Server) trim(ctx context.Context, now time.Time) error {
 	inboxFloor, outboxFloor := s.disp.Floors()
 	timersInbox, timersOutbox := s.timers.Floors()
 	inboxFloor = min(inboxFloor, timersInbox)
-	first, err := s.eng.Inbox.Trim(ctx, engine.TrimRule{Floor: inboxFloor, KeepFor: s.cfg.Inbox.Keep}, now)
+	wantedInbox, wantedOutbox := s.wantedByTranscripts()
+	first, err := s.eng.Inbox.Trim(ctx, engine.TrimRule{Floor: inboxFloor, Wanted: wantedInbox, KeepFor: s.cfg.Inbox.Keep}, now)
 	if err != nil {
 		return err
 	}
 	s.disp.Trimmed(first, now)
 	outboxFloor = min(outboxFloor, s.out.Floor(), timersOutbox, s.campaigns.Floor())
-	first, err = s.eng.Outbox.Trim(ctx, engine.TrimRule{Floor: outboxFloor, KeepFor: s.cfg.Outbox.Keep}, now)
+	first, err = s.eng.Outbox.Trim(ctx, engine.TrimRule{Floor: outboxFloor, Wanted: wantedOutbox, KeepFor: s.cfg.Outbox.Keep}, now)
 	if err == nil && s.gateway != nil {
 		s.gateway.Trimmed(first)
 	}

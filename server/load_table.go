@@ -85,6 +85,7 @@ func Settings() []Setting {
 		textSetting("chat.secret", "TEXT", "", "signs the chat's tokens, at least 32 bytes; empty for one that is made and kept in the store"),
 		textSetting("chat.bot", "NAME", "", "bot that answers in rooms, as of a channel; empty for that of the channels, none for none"),
 		textSetting("chat.bot_name", "NAME", def.Chat.BotName, "by which the bot writes; in rooms with several people it is addressed with @ and this"),
+		textSetting("chat.transcripts", "on|off", def.Chat.Transcripts, "whether conversations at LINE are kept as rooms for operators, while the chat is on"),
 		countSetting("chat.max_connections", def.Chat.MaxConnections, "connections of the chat at once; more are turned away"),
 		countSetting("chat.rate", def.Chat.Rate, "frames a second that one connection of the chat may send, with bursts of twice as many"),
 		sizeSetting("chat.max_bytes", def.Chat.MaxBytes, "size of the stored messages of all rooms; beyond it the oldest go"),

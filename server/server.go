@@ -30,6 +30,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/room"
 	"github.com/line-frontdesk/frontdesk/internal/roombot"
 	"github.com/line-frontdesk/frontdesk/internal/timer"
+	"github.com/line-frontdesk/frontdesk/internal/transcript"
 	"github.com/line-frontdesk/frontdesk/internal/webhook"
 	"github.com/line-frontdesk/frontdesk/internal/worker"
 	"github.com/line-frontdesk/frontdesk/line"
@@ -46,27 +47,28 @@ const (
 
 // Server is Frontdesk, wired and not yet running.
 type Server struct {
-	cfg       Config
-	lg        *slog.Logger
-	eng       *engine.Engine
-	dir       *directory.Directory
-	disp      *dispatch.Dispatcher
-	out       *outbox.Outbox
-	timers    *timer.Service
-	campaigns *campaign.Runner
-	quota     *quota.Watcher
-	chat      *room.Service
-	bot       *roombot.Service // nil for no bot in rooms
-	gateway   *gateway.Gateway // nil for none
-	pipes     []*worker.Pipe   // whose processes run while the server does
-	trace     *trace
-	reg       *prometheus.Registry
-	public    net.Listener
-	internal  net.Listener // nil for none
-	admin     net.Listener
-	botAPI    net.Listener // nil for none
-	handler   http.Handler // of the public port
-	draining  atomic.Bool
+	cfg         Config
+	lg          *slog.Logger
+	eng         *engine.Engine
+	dir         *directory.Directory
+	disp        *dispatch.Dispatcher
+	out         *outbox.Outbox
+	timers      *timer.Service
+	campaigns   *campaign.Runner
+	quota       *quota.Watcher
+	chat        *room.Service
+	bot         *roombot.Service    // nil for no bot in rooms
+	transcripts *transcript.Service // nil for none
+	gateway     *gateway.Gateway    // nil for none
+	pipes       []*worker.Pipe      // whose processes run while the server does
+	trace       *trace
+	reg         *prometheus.Registry
+	public      net.Listener
+	internal    net.Listener // nil for none
+	admin       net.Listener
+	botAPI      net.Listener // nil for none
+	handler     http.Handler // of the public port
+	draining    atomic.Bool
 }
 
 // Run makes a server and runs it until ctx ends.
@@ -188,6 +190,7 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 	if err := s.openChat(ctx); err != nil {
 		return err
 	}
+	s.openTranscripts()
 	s.handler = s.publicHandler(desk)
 	return nil
 }
@@ -297,6 +300,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	campaigning := start(fail, "campaigns", s.runCampaigns)
 	answering := start(fail, "bot in rooms", s.runBot)
 	chatting := start(fail, "chat", s.runChat)
+	transcribing := start(fail, "transcripts", s.runTranscripts)
 	cleaning := start(fail, "janitor", s.clean)
 	watching := start(fail, "store", s.watch)
 	s.lg.Info("frontdesk runs", "listen", s.Addr().String(), "data", s.cfg.Data)
@@ -317,6 +321,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	campaigning.stop()
 	s.lg.Info("sending what can be sent at once")
 	sending.stop()
+	s.endTranscripts(transcribing)
 	asking.stop()
 	cleaning.stop()
 	watching.stop()

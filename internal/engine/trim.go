@@ -17,13 +17,16 @@ type TrimRule struct {
 	// Floor is the first record that is still needed. Nothing at or behind it
 	// ever goes.
 	Floor Pos
+	// Wanted is the first record that somebody would like to read yet. It and what
+	// stands behind it goes only in the way of new records. 0 for nobody.
+	Wanted Pos
 	// KeepFor is how long records stay although they are done, as long as the
 	// log has room.
 	KeepFor time.Duration
 }
 
-// Trim takes away what is done and either older than the rule keeps it or in
-// the way of new records: oldest first, whole messages. The newest message
+// Trim takes away what is done and either older than the rule keeps it, and not
+// wanted, or in the way of new records: oldest first, whole messages. The newest message
 // always stays, because the server would know the sequence to go on with from
 // nothing but a note that a power loss can take, and readers who had seen more
 // would skip what came then. It returns the first sequence that is left.
@@ -36,7 +39,11 @@ func (l *Log) Trim(ctx context.Context, rule TrimRule, now time.Time) (first uin
 	if err != nil {
 		return st.First, err
 	}
-	cut := max(upTo.Seq(), st.First+l.surplus(st))
+	old := upTo.Seq()
+	if rule.Wanted > 0 {
+		old = min(old, rule.Wanted.Seq())
+	}
+	cut := max(old, st.First+l.surplus(st))
 	cut = min(cut, rule.Floor.Seq(), st.Last)
 	if cut <= st.First {
 		return st.First, nil

@@ -17,14 +17,17 @@ func testTrim(t *testing.T, cfg Config) {
 		later     time.Duration
 		size      int
 		firstLeft int
+		wanted    int // record; 0 for nobody's
 	}{
-		{"nothing is done", 0, 0, time.Hour, 100, 0},
-		{"half is done", 5, 0, time.Hour, 100, 5},
-		{"done but kept", 5, time.Hour, time.Minute, 100, 0},
-		{"kept long enough", 5, time.Hour, 2 * time.Hour, 100, 5},
-		{"all is done: the newest stays", records, 0, time.Hour, 100, records - 1},
-		{"kept but in the way", records, time.Hour, 0, large, 1},
-		{"in the way but not done", 0, time.Hour, 0, large, 0},
+		{"nothing is done", 0, 0, time.Hour, 100, 0, 0},
+		{"half is done", 5, 0, time.Hour, 100, 5, 0},
+		{"done but kept", 5, time.Hour, time.Minute, 100, 0, 0},
+		{"kept long enough", 5, time.Hour, 2 * time.Hour, 100, 5, 0},
+		{"all is done: the newest stays", records, 0, time.Hour, 100, records - 1, 0},
+		{"kept but in the way", records, time.Hour, 0, large, 1, 0},
+		{"in the way but not done", 0, time.Hour, 0, large, 0, 0},
+		{"done but wanted", records, time.Hour, 2 * time.Hour, 100, 3, 3},
+		{"wanted but in the way", records, time.Hour, 0, large, 1, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -47,6 +50,9 @@ func testTrim(t *testing.T, cfg Config) {
 				t.Fatal(err)
 			}
 			rule := TrimRule{Floor: append(places, end)[tt.floor], KeepFor: tt.keepFor}
+			if tt.wanted > 0 {
+				rule.Wanted = places[tt.wanted]
+			}
 			first, err := e.Inbox.Trim(t.Context(), rule, time.Now().Add(tt.later))
 			if err != nil {
 				t.Fatal(err)

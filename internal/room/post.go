@@ -17,7 +17,8 @@ type Post struct {
 	Name string
 	CID  string // names the message: the same one again of the same user, within two minutes, is stored once
 	Body json.RawMessage
-	Del  uint64    // ID of the message that is deleted, in place of Body
+	Edit uint64    // ID of the message that Body takes the place of
+	Del  uint64    // ID of the message that is deleted
 	Via  string    // of transcripts: how LINE got it
 	At   time.Time // of transcripts: when it happened
 }
@@ -27,7 +28,7 @@ func (p Post) outgoing() (outgoing, error) {
 	if _, ok := parseName(p.Room); !ok || !validUser(p.User) || p.CID == "" {
 		return outgoing{}, fmt.Errorf("%w: post to room %q", ErrInvalid, p.Room)
 	}
-	m := stored{Del: p.Del, User: p.User, Name: p.Name, CID: p.CID, Via: p.Via, Body: p.Body}
+	m := stored{Edit: p.Edit, Del: p.Del, User: p.User, Name: p.Name, CID: p.CID, Via: p.Via, Body: p.Body}
 	if !p.At.IsZero() {
 		m.At = p.At.UnixMilli()
 	}
@@ -74,6 +75,7 @@ type Posted struct {
 	ID              uint64
 	Stored          time.Time
 	User, Name, CID string
+	Edit            uint64
 	Body            json.RawMessage // nil of one that deletes another
 }
 
@@ -99,7 +101,7 @@ func posted(list []engine.RoomMessage) []Posted {
 		if json.Unmarshal(m.Data, &in) != nil {
 			in = stored{} // unreachable unless corrupt: it stays without a sender
 		}
-		out[i] = Posted{m.Room, m.ID, m.Stored, in.User, in.Name, in.CID, in.Body}
+		out[i] = Posted{m.Room, m.ID, m.Stored, in.User, in.Name, in.CID, in.Edit, in.Body}
 	}
 	return out
 }
@@ -121,4 +123,45 @@ func (s *Service) Typing(name, user, userName string) {
 		r.tellTyping(frame)
 	}
 	s.tell(told{Typing: &frame})
+}
+
+// Erase takes a message away for good. What members have of it is theirs: tell
+// them with a Post that deletes it.
+func (s *Service) Erase(ctx context.Context, id uint64) error { return s.store.Erase(ctx, id) }
+
+// DeleteTranscript deletes all that is kept of a LINE conversation.
+func (s *Service) DeleteTranscript(ctx context.Context, channel, conversation string) error {
+	name := Transcript(channel, conversation)
+	if _, ok := parseName(name); !ok {
+		return nil // there is none
+	}
+	if err := s.store.Delete(ctx, name); err != nil {
+		return err
+	}
+	if r := s.hub.active(name); r != nil {
+		r.clear()
+	}
+	return s.flush()
+}
+
+// Transcripts returns the channels in which there is a transcript of a
+// conversation.
+func (s *Service) Transcripts(ctx context.Context, conversation string) ([]string, error) {
+	heads, err := s.store.Heads(ctx, Transcript("*", conversation))
+	var channels []string
+	for _, m := range heads {
+		if p, ok := parseName(m.Room); ok {
+			channels = append(channels, p.a)
+		}
+	}
+	return channels, err
+}
+
+// clear drops the messages that a room has in memory.
+func (r *room) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.ring {
+		r.eraseLocked(r.ring[i].id)
+	}
 }
