@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -182,6 +183,9 @@ func parseRoomAck(msg *nats.Msg) (RoomAck, error) {
 	if len(msg.Data) == 0 { // nobody listens: the store is away, or without a leader
 		return RoomAck{}, fmt.Errorf("%w: status %s", ErrBusy, msg.Header.Get("Status"))
 	}
+	if ack, ok := quickRoomAck(msg.Data); ok {
+		return ack, nil
+	}
 	var ack struct {
 		Error *jetstream.APIError `json:"error"`
 		Seq   uint64              `json:"seq"`
@@ -194,6 +198,17 @@ func parseRoomAck(msg *nats.Msg) (RoomAck, error) {
 		return RoomAck{}, fmt.Errorf("store refuses a message: %w", ack.Error)
 	}
 	return RoomAck{ID: ack.Seq, Duplicate: ack.Dup}, nil
+}
+
+// quickRoomAck reads the common form of an answer, and leaves every other.
+func quickRoomAck(data []byte) (RoomAck, bool) {
+	rest, ok := bytes.CutPrefix(data, []byte(`{"stream":"ROOMS","seq":`))
+	digits, ok2 := bytes.CutSuffix(rest, []byte("}"))
+	if !ok || !ok2 {
+		return RoomAck{}, false
+	}
+	seq, err := strconv.ParseUint(string(digits), 10, 64)
+	return RoomAck{ID: seq}, err == nil
 }
 
 // expire fails what waits for too long, until close.

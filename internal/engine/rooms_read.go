@@ -286,6 +286,10 @@ type directGet struct {
 	MultiLastFor []string `json:"multi_last,omitempty"`
 }
 
+// directEnd is how many answers there may be beside the messages that were asked
+// for: the end, and what the store lists beyond MaxHeads.
+const directEnd = 32
+
 // direct asks for several messages. left is how many match behind them.
 func (r *Rooms) direct(ctx context.Context, get directGet) (list []RoomMessage, left int, err error) {
 	data, err := json.Marshal(get)
@@ -295,7 +299,12 @@ func (r *Rooms) direct(ctx context.Context, get directGet) (list []RoomMessage, 
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	inbox := nats.NewInbox()
-	sub, err := r.reads.SubscribeSync(inbox)
+	most := get.Batch
+	if len(get.MultiLastFor) > 0 {
+		most = MaxHeads
+	}
+	answers := make(chan *nats.Msg, most+directEnd)
+	sub, err := r.reads.ChanSubscribe(inbox, answers)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -304,9 +313,11 @@ func (r *Rooms) direct(ctx context.Context, get directGet) (list []RoomMessage, 
 		return nil, 0, err
 	}
 	for {
-		msg, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
-			return nil, 0, fmt.Errorf("%w: %w", ErrBusy, err)
+		var msg *nats.Msg
+		select {
+		case msg = <-answers:
+		case <-ctx.Done():
+			return nil, 0, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 		}
 		switch status := msg.Header.Get("Status"); status {
 		case "":

@@ -28,6 +28,11 @@ const (
 	ringShort = 16
 	// keepRoom is how long a room without members stays in memory.
 	keepRoom = time.Minute
+	// pausePerMember times the members is the least time between two writes to all
+	// of a large room: what comes meanwhile shares the second one. With fewer
+	// members than pauseFrom nothing waits.
+	pausePerMember = 15 * time.Microsecond
+	pauseFrom      = 100
 	// maxRoomsInMemory bounds the rooms in memory; beyond it joins are refused.
 	maxRoomsInMemory = 200_000
 )
@@ -152,6 +157,9 @@ type room struct {
 	bytes   int
 	members []*membership
 	attendance
+
+	waiting []byte    // frames that are handed out together; nil for none
+	handed  time.Time // when frames were handed out last
 }
 
 // entry is a message in memory: its frame.
@@ -180,6 +188,35 @@ func (r *room) deliver(list []engine.RoomMessage) {
 	if len(frames) == 0 {
 		return
 	}
+	pause := time.Duration(len(r.members)) * pausePerMember
+	since := time.Since(r.handed)
+	switch {
+	case len(r.waiting) > 0:
+		r.waiting = append(r.waiting, frames...)
+	case len(r.members) < pauseFrom || since >= pause:
+		r.handLocked(frames)
+	default:
+		r.waiting = frames
+		time.AfterFunc(pause-since, r.handWaiting)
+	}
+}
+
+// handWaiting hands out what has waited for a large room's pause.
+func (r *room) handWaiting() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.handWaitingLocked()
+}
+
+func (r *room) handWaitingLocked() {
+	if len(r.waiting) > 0 {
+		r.handLocked(r.waiting)
+		r.waiting = nil
+	}
+}
+
+func (r *room) handLocked(frames []byte) {
+	r.handed = time.Now()
 	for _, m := range r.members {
 		m.c.send(frames)
 	}
@@ -361,6 +398,7 @@ func (r *room) join(c *client, last uint64, answer func(head uint64, present *at
 	} else if r.sizeLocked(from) > replayBytes {
 		return nil, errReset
 	}
+	r.handWaitingLocked() // it is in the ring: the new member gets it from there
 	r.enterLocked(c.identity())
 	c.send(answer(r.head, &r.attendance))
 	for _, e := range r.ring[from:] {

@@ -91,8 +91,8 @@ func (s *Service) notifyDM(m outgoing, id uint64) {
 		return // unreachable: strings
 	}
 	cid := fmt.Sprintf("dm-%d", id)
-	data, err := encode(stored{User: UserSystem, CID: cid, Body: body})
-	if err == nil {
+	message := stored{User: UserSystem, CID: cid, Body: body}
+	if data, err := message.encode(); err == nil {
 		s.store.Publish(Inbox(m.notify), UserSystem+":"+cid, data, func(engine.RoomAck, error) {})
 	}
 }

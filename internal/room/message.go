@@ -10,7 +10,7 @@ import (
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 )
 
-// stored is a message as it is kept: JSON, in which fields may be added and none
+// stored is a message as it is kept: JSON without line ends, in which fields may be added and none
 // may change meaning. The frames that show it repeat it as it is, so edit and del
 // stand first, where they are found without parsing.
 type stored struct {
