@@ -1,7 +1,7 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test check staticcheck lint fuzz chaos chaos-pipe chaos-timers bench
+.PHONY: help run test check staticcheck lint fuzz chaos chaos-pipe chaos-timers chaos-chat bench
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -35,6 +35,9 @@ chaos-pipe: ## the same with a bot by pipe, whose processes are killed as well (
 
 chaos-timers: ## kill the server KILLS times (default 100), with 100 timers waiting for each
 	FRONTDESK_TIMER_KILLS=$${KILLS:-100} go test ./server -run 'TestTimerKills$$' -count=1 -v -timeout 20m
+
+chaos-chat: ## RUNS runs (default 100) of chat clients that lose connections, acks and messages at random
+	FRONTDESK_CHAT_RUNS=$${RUNS:-100} go test ./internal/room -run 'TestEveryListIsTheStreams$$' -count=1 -v -timeout 20m
 
 bench: ## webhooks and sending per second beside references (8 minutes)
 	go run ./cmd/frontdesk bench ingest

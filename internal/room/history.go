@@ -39,7 +39,7 @@ func (s *Service) page(ctx context.Context, f *clientFrame) (pageFrame, error) {
 		bytes += len(text)
 		frames = append(frames, text)
 	}
-	for bytes > replayBytes && len(frames) > 1 {
+	for bytes > pageBytes && len(frames) > 1 {
 		bytes -= len(frames[0])
 		frames = frames[1:]
 		page.More = true

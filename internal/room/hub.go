@@ -18,11 +18,15 @@ const (
 	// maxReplay bounds what a client that comes back gets, in messages; beyond it
 	// it is told to begin anew.
 	maxReplay = 1000
-	// replayBytes bounds the same in bytes, well below maxQueued.
-	replayBytes = 512 << 10
+	// replayBytes bounds the same in bytes: it is more than what a client misses
+	// that is closed as too slow. chunkBytes of it are queued at once.
+	replayBytes = 4 << 20
+	chunkBytes  = 256 << 10
+	// pageBytes bounds a page of messages, well below maxQueued.
+	pageBytes = 512 << 10
 	// ringBytes and ringTotal bound the recent messages that are kept in memory,
 	// of one room and of all.
-	ringBytes = 1 << 20
+	ringBytes = 4 << 20
 	ringTotal = 64 << 20
 	// ringShort is what a room keeps where the total is reached, in messages.
 	ringShort = 16
@@ -383,41 +387,55 @@ func (r *room) reach(ctx context.Context, last uint64) error {
 }
 
 // join makes a client a member and queues what follows its answer: the messages
-// behind last, or the newest page for 0. answer makes the frame joined of the
-// room's state, which goes first. It returns nil when the ring does not reach back
-// to last, and errReset when it holds more than a client gets.
-func (r *room) join(c *client, last uint64, answer func(head uint64, present *attendance) []byte) (*membership, error) {
+// behind last, or the newest page for 0. Where that is much it queues a part, and
+// returns no membership and the ID to go on behind. answer makes the frame joined
+// of the room's state, which goes first; nil when it was sent before. It returns
+// errBehind when the ring does not reach back to last.
+func (r *room) join(c *client, last uint64, answer func(head uint64, present *attendance) []byte) (*membership, uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if last != 0 && last < r.floor {
-		return nil, nil
+		return nil, last, errBehind
 	}
 	from := r.find(last)
 	if last == 0 {
 		from = r.pageLocked(len(r.ring), firstPage)
-	} else if r.sizeLocked(from) > replayBytes {
-		return nil, errReset
+	} else if answer != nil && r.sizeLocked(from) > replayBytes {
+		return nil, last, errReset
 	}
 	r.handWaitingLocked() // it is in the ring: the new member gets it from there
-	r.enterLocked(c.identity())
-	c.send(answer(r.head, &r.attendance))
+	if answer != nil {
+		c.send(answer(r.head, &r.attendance))
+	}
+	bytes := 0
 	for _, e := range r.ring[from:] {
+		if bytes > chunkBytes && last != 0 {
+			return nil, last, nil
+		}
 		if e.frame != nil {
 			c.send(e.frame)
 		}
+		bytes += len(e.frame)
+		if last != 0 {
+			last = e.id
+		}
 	}
+	r.enterLocked(c.identity())
 	c.send(liveFrame(r.name, r.head))
 	m := &membership{room: r, c: c, index: len(r.members)}
 	r.members = append(r.members, m)
-	return m, nil
+	return m, last, nil
 }
+
+// errBehind says that the ring does not reach back far enough.
+var errBehind = errors.New("not in memory")
 
 // pageLocked returns where the last messages before an index begin: at most so
 // many, and no more bytes than a client gets at once.
 func (r *room) pageLocked(end, most int) int {
 	bytes, from := 0, end
 	for from > 0 && end-from < most {
-		if bytes += len(r.ring[from-1].frame); bytes > replayBytes {
+		if bytes += len(r.ring[from-1].frame); bytes > pageBytes {
 			break
 		}
 		from--

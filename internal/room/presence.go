@@ -41,17 +41,21 @@ func (a *attendance) total() int {
 	return n
 }
 
-// people returns who is present, while they are few.
-func (a *attendance) people() []person {
-	if len(a.present) > maxNamed {
-		return nil
+// with returns who is present, while they are few, and how many, together with one
+// who is about to be.
+func (a *attendance) with(who Identity) (people []person, count int) {
+	count = a.total()
+	if a.present[who.User] == nil {
+		people, count = append(people, person{who.User, who.Name}), count+1
 	}
-	list := make([]person, 0, len(a.present))
+	if count > maxNamed {
+		return nil, count
+	}
 	for user, p := range a.present {
-		list = append(list, person{user, p.name})
+		people = append(people, person{user, p.name})
 	}
-	slices.SortFunc(list, comparePeople)
-	return list
+	slices.SortFunc(people, comparePeople)
+	return people, count
 }
 
 // enterLocked counts a connection of a user.

@@ -215,40 +215,63 @@ func (c *client) enter(ctx context.Context, r *room, a access, f *clientFrame) (
 	if err != nil {
 		return nil, err
 	}
-	last := f.Last
-	reset := last > 0 && f.Epoch != "" && f.Epoch != c.s.epoch
-	for range joinAttempts {
-		if reset {
-			last = 0
-		}
-		if last > 0 {
-			err := r.reach(ctx, last)
-			if errors.Is(err, errReset) {
-				reset = true
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-		m, err := r.join(c, last, func(head uint64, present *attendance) []byte {
-			return jsonFrame(joinedFrame{
-				T: "joined", N: f.N, Room: r.name, Kind: a.kind, Title: a.title, Head: head, Epoch: c.s.epoch, Send: a.send,
-				Members: present.people(), Count: present.total(), Read: read[r.name], Reset: reset,
-			})
+	j := joining{last: f.Last, reset: f.Last > 0 && f.Epoch != "" && f.Epoch != c.s.epoch}
+	answer := func(head uint64, present *attendance) []byte {
+		people, count := present.with(c.identity())
+		return jsonFrame(joinedFrame{
+			T: "joined", N: f.N, Room: r.name, Kind: a.kind, Title: a.title, Head: head, Epoch: c.s.epoch, Send: a.send,
+			Members: people, Count: count, Read: read[r.name], Reset: j.reset,
 		})
-		switch {
-		case errors.Is(err, errReset):
-			reset = true
-		case m != nil:
-			return m, nil
+	}
+	for range maxChunks {
+		m, err := c.step(ctx, r, &j, answer)
+		if m != nil || err != nil {
+			return m, err
+		}
+		if !c.awaitRoom() {
+			return nil, errBusy // it is gone
 		}
 	}
 	return nil, errBusy
 }
 
-// joinAttempts is how often a join is tried while the room's memory changes.
-const joinAttempts = 4
+// maxChunks bounds the steps of a join: a replay's chunks, and some attempts while
+// the room's memory changes.
+const maxChunks = replayBytes/chunkBytes + 8
+
+// joining is how far a join has come.
+type joining struct {
+	last     uint64 // ID that the client has
+	reset    bool   // the client has to begin anew
+	answered bool   // joined was sent
+}
+
+// step goes on with a join; it returns nil when more is to come.
+func (c *client) step(ctx context.Context, r *room, j *joining, answer func(uint64, *attendance) []byte) (m *membership, err error) {
+	if j.answered {
+		answer = nil
+	}
+	if j.reset && !j.answered {
+		j.last = 0
+	}
+	if j.last > 0 {
+		err = r.reach(ctx, j.last)
+	}
+	if err == nil {
+		m, j.last, err = r.join(c, j.last, answer)
+		j.answered = j.answered || err == nil
+	}
+	switch {
+	case errors.Is(err, errBehind):
+		return nil, nil
+	case errors.Is(err, errReset) && !j.answered:
+		j.reset = true
+		return nil, nil
+	case errors.Is(err, errReset):
+		return nil, errBusy // more has come than it reads: it joins again
+	}
+	return m, err
+}
 
 func (c *client) leave(f *clientFrame) error {
 	if m := c.joined[f.Room]; m != nil {
