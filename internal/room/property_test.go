@@ -144,8 +144,6 @@ type modelClient struct {
 type modelRoom struct {
 	list     []uint64
 	last     uint64
-	replayed bool // live was seen since the last join
-	head     uint64
 	unsent   []string // cids, the first of which may be under way
 	underWay bool
 	sent     []string // all that were thought of, in order
@@ -174,7 +172,7 @@ func (c *modelClient) connect(ctx context.Context) bool {
 	}
 	say(`{"t":"hello","v":1,"token":%q}`, d.token(c.user))
 	for name, r := range c.rooms {
-		r.underWay, r.replayed = false, false
+		r.underWay = false
 		say(`{"t":"join","room":%q,"last":%d,"epoch":%q}`, name, r.last, c.epoch)
 	}
 	life := 5 + c.rng.IntN(120) // frames until the line breaks
@@ -242,18 +240,21 @@ func (c *modelClient) take(f *frame, say func(string, ...any)) {
 		say(`{"t":"pong"}`)
 	case r == nil:
 	case f.T == "joined":
-		r.replayed = false
 		if f.Reset {
 			r.list, r.last = nil, 0
 		}
-	case f.T == "live":
-		r.replayed = true
 	case f.T == "ack" && len(r.unsent) > 0 && r.unsent[0] == f.CID:
 		r.unsent, r.underWay = r.unsent[1:], false
 	case f.T == "nack":
 		r.underWay = false
 	case f.T == "msg":
 		c.takeMessage(r, f, say)
+	case f.T == "page" && r.last == 0:
+		for i := range f.Msgs {
+			f.Msgs[i].Room = f.Room
+			c.takeMessage(r, &f.Msgs[i], say)
+		}
+		say(`{"t":"join","room":%q,"last":%d,"epoch":%q}`, f.Room, r.last, c.epoch)
 	}
 }
 
@@ -263,6 +264,10 @@ func (c *modelClient) takeMessage(r *modelRoom, f *frame, say func(string, ...an
 	}
 	// The line of this test loses frames of a replay as well, which a real one
 	// does not: so the chain is held throughout.
+	if f.Prev != r.last && r.last == 0 { // it begins with the newest page: the rest is history
+		say(`{"t":"history","room":%q,"before":%d}`, f.Room, f.ID)
+		return
+	}
 	if f.Prev != r.last {
 		say(`{"t":"join","room":%q,"last":%d,"epoch":%q}`, f.Room, r.last, c.epoch)
 		return
