@@ -19,6 +19,8 @@ const (
 	maxTraced = 4096
 	// maxSteps bounds the steps of one event.
 	maxSteps = 64
+	// usualSteps is room for those of an event that is answered.
+	usualSteps = 8
 )
 
 // trace remembers the ways of the events that came last, in memory.
@@ -49,6 +51,7 @@ func (t *trace) add(eventID string, step Step) {
 		delete(t.steps, t.recent[t.next])
 		t.recent[t.next] = eventID
 		t.next = (t.next + 1) % maxTraced
+		steps = make([]Step, 0, usualSteps)
 	}
 	known = slices.ContainsFunc(steps, func(s Step) bool { return s.Step == step.Step && s.RequestID == step.RequestID })
 	if !known && len(steps) < maxSteps {

@@ -15,7 +15,7 @@ func newBenchCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine: figures beside references of the same run",
-	}, newBenchIngestCommand(), newBenchSendCommand(), newBenchTimersCommand(), newBenchChatCommand(), newBenchChatLoadCommand())
+	}, newBenchIngestCommand(), newBenchSendCommand(), newBenchTimersCommand(), newBenchChatCommand(), newBenchChatLoadCommand(), newBenchWorkerCommand(), newBenchEchoCommand())
 }
 
 func newBenchIngestCommand() *cobra.Command {

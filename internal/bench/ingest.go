@@ -188,7 +188,7 @@ func startServer(data string, h frontdesk.Handler, options ...func(*server.Confi
 	cfg := server.Config{
 		Listen: "127.0.0.1:0", Data: data, Drain: time.Second, Logger: slog.New(slog.DiscardHandler), Inbox: server.Store{MaxBytes: 16 << 30},
 		LINE:     server.LINE{API: "http://127.0.0.1:1"}, // nothing is sent
-		Channels: []server.Channel{{Name: "main", Secrets: []string{secret}, AccessToken: "none"}},
+		Channels: []server.Channel{{Name: "main", Secrets: []string{secret}, AccessToken: token}},
 	}
 	for _, change := range options {
 		change(&cfg)
@@ -318,10 +318,9 @@ func fill(ctx context.Context, data string, n int) error {
 			hook := newWebhook("")
 			for left.Add(-1) >= 0 && errs[i] == nil {
 				hook.next()
-				raw := hook.body[len(`{"destination":"U00000000000000000000000000000000","events":[`) : len(hook.body)-len(`]}`)]
 				_, _, errs[i] = eng.Inbox.Append(&engine.Event{
 					ID: string(hook.body[idAt : idAt+26]), Channel: "main", Conversation: string(hook.body[userAt : userAt+33]),
-					Accepted: time.Now(), Raw: raw,
+					Accepted: time.Now(), Raw: hook.event(),
 				})
 			}
 		})

@@ -21,6 +21,7 @@ import (
 
 const (
 	secret = "benchmark-secret"
+	token  = "benchmark-token"
 	// users is how many different users the events come from.
 	users = 10_000
 	// bodyBytes is about the size of a webhook with one short text event.
@@ -76,6 +77,11 @@ func (w *webhook) next() []byte {
 	w.buf = append(w.buf, "\r\n\r\n"...)
 	w.buf = append(w.buf, w.body...)
 	return w.buf
+}
+
+// event returns the event of the last request.
+func (w *webhook) event() []byte {
+	return w.body[len(`{"destination":"U00000000000000000000000000000000","events":[`) : len(w.body)-len(`]}`)]
 }
 
 // result is what a load measured.

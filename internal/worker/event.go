@@ -12,6 +12,14 @@ import (
 // within it.
 const Version = 1
 
+// eventRoom is about how much an event's line is longer than the event.
+const eventRoom = 512
+
+// newEvent returns an event as a bot gets it, with room for a line break.
+func newEvent(id string, ev *frontdesk.Event, profile *frontdesk.Profile) []byte {
+	return appendEvent(make([]byte, 0, len(ev.Raw)+eventRoom), id, ev, profile)
+}
+
 // appendEvent appends an event as a bot gets it, without a line break. profile
 // is nil for none.
 func appendEvent(b []byte, id string, ev *frontdesk.Event, profile *frontdesk.Profile) []byte {

@@ -70,7 +70,7 @@ var errSpared = errors.New("the bot is not there or fails everything: events wai
 // Handle posts an event to the bot and waits for the answer.
 func (h *HTTP) Handle(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event) error {
 	id := strconv.FormatUint(h.ids.Add(1), 10)
-	body := appendEvent(nil, id, ev, profile(ctx, d, ev))
+	body := newEvent(id, ev, profile(ctx, d, ev))
 	if err := h.room.enter(ctx, len(body)); err != nil {
 		return frontdesk.Interrupted(errBusy, 0)
 	}

@@ -81,7 +81,7 @@ func (b *Pipe) Handle(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event
 	start := time.Now()
 	p := b.of(ev)
 	id := p.nextID()
-	line := append(appendEvent(nil, id, ev, profile(ctx, d, ev)), '\n')
+	line := append(newEvent(id, ev, profile(ctx, d, ev)), '\n')
 	if b.deaths.of(ev) >= innocentDeaths {
 		leave, err := p.court.enter(ctx)
 		if err != nil {
