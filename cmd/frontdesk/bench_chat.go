@@ -26,6 +26,7 @@ func newBenchChatCommand() *cobra.Command {
   idle   the memory of connections that wait
   back   how soon members who lost their connections have what they missed
   storm  the same with all of them in one room
+  silent what a few who talk feel of many connections that never say hello
 
 beside a chat that only passes on, with one write for all that waits for a member
 ("bare"), and the same with one write for each message ("plain"). Frontdesk's sends

@@ -22,6 +22,8 @@ const (
 	underWay = 100
 	// frameBytes is about what a message has beside its text.
 	frameBytes = 180
+	// talking is how many rooms of two go on beside connections that do nothing.
+	talking = 50
 	// senders fill the one room while its members are away.
 	senders = 10
 )
@@ -98,6 +100,22 @@ var chatParts = []*chatPart{
 			return srv.oneRoom(opt, chatload.Job{Kind: "resume", Senders: srv.clients(senders, lobby), Each: opt.Missed / senders})
 		},
 		heads: returnHeads, cells: returns, figure: took,
+	},
+	{
+		name: "silent",
+		title: func(opt ChatOptions) string {
+			return fmt.Sprintf("%d rooms of two at %.0f sends a second, due → acknowledged, alone and beside %d connections that never say hello, for %v each",
+				talking, opt.Rate, opt.Idle, opt.Duration)
+		},
+		job: func(opt ChatOptions, srv *chatServer) chatload.Job {
+			clients, others := srv.pairs(talking)
+			return srv.with(opt, chatload.Job{Kind: "silent", Clients: append(clients, others...), Rate: opt.Rate, Silent: opt.Idle})
+		},
+		heads: "p50 alone\tp99 alone\tp50\tp99\topen\trefused\tended",
+		cells: func(r chatResult) string {
+			return fmt.Sprintf("%v\t%v\t%v\t%v\t%d\t%d\t%d", ms(r.P50), ms(r.P99), ms(r.AckP50), ms(r.AckP99), r.Open, r.Refused, r.Ended)
+		},
+		figure: func(r chatResult) float64 { return r.AckP99.Seconds() },
 	},
 }
 

@@ -8,7 +8,7 @@ import (
 
 // Job says what to load a server with.
 type Job struct {
-	Kind    string   `json:"kind"` // fanout, pairs, idle or resume
+	Kind    string   `json:"kind"` // fanout, pairs, idle, resume or silent
 	Addr    string   `json:"addr"` // host and port of the server
 	Path    string   `json:"path"` // of its WebSocket
 	Clients []Client `json:"clients"`
@@ -25,6 +25,8 @@ type Job struct {
 	// Of resume: who sends meanwhile, and how many each.
 	Senders []Client `json:"senders"`
 	Each    int      `json:"each"`
+
+	Silent int `json:"silent"` // of silent: connections
 }
 
 // Result is what was measured. Not every kind of job fills all of it.
@@ -38,6 +40,11 @@ type Result struct {
 	AckP99 time.Duration `json:"ackP99"`
 	// Of resume: until the last member had all that it had missed.
 	Took time.Duration `json:"took"`
+	// Of silent: connections in the end, and those that the server refused or
+	// ended. P50 and P99 are of acks, too, without them.
+	Open    int64 `json:"open"`
+	Refused int64 `json:"refused"`
+	Ended   int64 `json:"ended"`
 }
 
 // Loader does a job. held is called when it is done and all members are still
@@ -47,7 +54,7 @@ type Loader func(ctx context.Context, job Job, held func(Result) error) error
 // Run is the Loader that works in this process.
 func Run(ctx context.Context, job Job, held func(Result) error) error {
 	run, ok := map[string]func(context.Context, Job, func(Result) error) error{
-		"fanout": fanout, "pairs": pairs, "idle": idle, "resume": resume,
+		"fanout": fanout, "pairs": pairs, "idle": idle, "resume": resume, "silent": silent,
 	}[job.Kind]
 	if !ok {
 		return fmt.Errorf("there is no job %q", job.Kind)
