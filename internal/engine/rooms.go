@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -43,9 +46,12 @@ type Rooms struct {
 	inbox  string // what stands before the number in the subject of an answer
 	stored gathering[answered]
 
+	durable atomic.Uint64 // every message up to this ID is; not used without a barrier
+
 	mu      sync.Mutex
 	last    uint64 // number of the last message
 	pending map[uint64]waiting
+	queues  map[*roomQueue]struct{} // of those who follow
 	closed  bool
 
 	quit    chan struct{} // closed by close
@@ -95,9 +101,9 @@ func (o opener) rooms(ctx context.Context, conn *nats.Conn, maxBytes int64, keep
 	}
 	r := &Rooms{
 		conn: conn, reads: o.e.conn, stream: stream, barrier: o.e.barrier, limit: o.appendLimit,
-		inbox: nats.NewInbox() + ".", pending: map[uint64]waiting{}, quit: make(chan struct{}),
+		inbox: nats.NewInbox() + ".", pending: map[uint64]waiting{}, queues: map[*roomQueue]struct{}{}, quit: make(chan struct{}),
 	}
-	r.stored = gathering[answered]{barrier: r.barrier, release: tell}
+	r.stored = gathering[answered]{barrier: r.barrier, release: r.tell}
 	sub, err := conn.Subscribe(r.inbox+"*", r.answer)
 	if err == nil {
 		err = sub.SetPendingLimits(-1, -1) // bounded by roomsPending
@@ -151,7 +157,9 @@ func (r *Rooms) settle(n uint64, ack RoomAck, err error) {
 	delete(r.pending, n)
 	r.mu.Unlock()
 	switch {
-	case !ok: // its time had run out
+	case !ok && err == nil: // its time had run out: only those who follow wait for it
+		r.stored.add(answered{ack, func(RoomAck, error) {}})
+	case !ok:
 	case err != nil:
 		w.done(RoomAck{}, err)
 	default:
@@ -159,13 +167,47 @@ func (r *Rooms) settle(n uint64, ack RoomAck, err error) {
 	}
 }
 
-// tell tells the outcome of messages after a flush.
-func tell(stored []answered, err error) {
+// tell tells the outcome of messages after a flush, and hands them to those who
+// follow: what was written before an answer came is durable with it.
+func (r *Rooms) tell(stored []answered, err error) {
+	var last uint64
 	for _, a := range stored {
 		if err != nil {
 			a.ack = RoomAck{}
 		}
+		last = max(last, a.ack.ID)
 		a.done(a.ack, err)
+	}
+	r.advance(last, err)
+}
+
+// advance lets those who follow have what is durable up to an ID.
+func (r *Rooms) advance(id uint64, err error) {
+	r.mu.Lock()
+	id = max(id, r.durable.Load())
+	r.durable.Store(id)
+	queues := slices.Collect(maps.Keys(r.queues))
+	r.mu.Unlock()
+	for _, q := range queues {
+		if err != nil {
+			q.fail(err)
+			continue
+		}
+		q.release(id)
+	}
+}
+
+// flushLeft sees to it that a message whose answer was lost does not wait for the
+// next one's.
+func (r *Rooms) flushLeft() {
+	r.mu.Lock()
+	var left uint64
+	for q := range r.queues {
+		left = max(left, q.left())
+	}
+	r.mu.Unlock()
+	if left > 0 {
+		r.barrier.then(func(err error) { r.advance(left, err) })
 	}
 }
 
@@ -222,6 +264,9 @@ func (r *Rooms) expire() {
 			return
 		case now := <-tick.C:
 			r.failBefore(now.Add(-r.limit), ErrBusy)
+			if r.barrier != nil {
+				r.flushLeft()
+			}
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 // is taken leaves a mark behind that tells of nothing.
 func TestRoomQueueWaitsForMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newRoomQueue()
+		q := newRoomQueue(nil)
 		signal(q.wake)
 		got := make(chan []RoomMessage, 1)
 		go func() { // ends with the message below
@@ -17,7 +17,8 @@ func TestRoomQueueWaitsForMessages(t *testing.T) {
 			got <- list
 		}()
 		synctest.Wait()
-		q.put([]RoomMessage{{ID: 1}})
+		q.hold(RoomMessage{ID: 1})
+		q.release(1)
 		if list := <-got; len(list) != 1 {
 			t.Errorf("got %d messages, want 1", len(list))
 		}

@@ -31,13 +31,15 @@ const (
 func (r *Rooms) Follow(ctx context.Context, after uint64, fn func([]RoomMessage) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	q := newRoomQueue()
-	durable := gathering[RoomMessage]{barrier: r.barrier, release: func(list []RoomMessage, err error) {
-		if err != nil {
-			cancel(err)
-		}
-		q.put(list)
-	}}
+	q := newRoomQueue(cancel)
+	r.mu.Lock()
+	r.queues[q] = struct{}{}
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		delete(r.queues, q)
+		r.mu.Unlock()
+	}()
 	var reading sync.WaitGroup
 	reading.Go(func() { // ends with ctx
 		cancel(followStream(ctx, r.stream, after+1, roomsReadAhead, func(msg jetstream.Msg) (seq uint64, err error) {
@@ -48,7 +50,12 @@ func (r *Rooms) Follow(ctx context.Context, after uint64, fn func([]RoomMessage)
 			if !q.reserve(ctx, m) {
 				return 0, ctx.Err()
 			}
-			durable.add(m)
+			q.hold(m)
+			if durable := r.durable.Load(); r.barrier == nil {
+				q.release(m.ID)
+			} else if m.ID <= durable {
+				q.release(durable)
+			} // else it is released when its answer has come and was flushed
 			return m.ID, nil
 		}))
 	})
@@ -59,9 +66,6 @@ func (r *Rooms) Follow(ctx context.Context, after uint64, fn func([]RoomMessage)
 		if !ok {
 			return context.Cause(ctx)
 		}
-		if len(list) == 0 {
-			continue // handed out with those before
-		}
 		if err := fn(list); err != nil {
 			return err
 		}
@@ -69,18 +73,21 @@ func (r *Rooms) Follow(ctx context.Context, after uint64, fn func([]RoomMessage)
 }
 
 // roomQueue holds messages between the one who reads them from the store and the
-// one who hands them out. What is read takes its place before it waits for the
-// flush, so that the flush never waits.
+// one who hands them out.
 type roomQueue struct {
-	mu    sync.Mutex
-	bytes int
-	ready []RoomMessage
-	wake  chan struct{} // holds one: something is ready
-	room  chan struct{} // holds one: there may be room
+	fail func(error) // ends the follower
+
+	mu     sync.Mutex
+	bytes  int           // of held and ready
+	held   []RoomMessage // not known to be durable yet
+	oldest uint64        // ID of the first of held when left was called last
+	ready  []RoomMessage
+	wake   chan struct{} // holds one: something is ready
+	room   chan struct{} // holds one: there may be room
 }
 
-func newRoomQueue() *roomQueue {
-	return &roomQueue{wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+func newRoomQueue(fail func(error)) *roomQueue {
+	return &roomQueue{fail: fail, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
 // reserve waits until there is room for m; false when ctx ended.
@@ -101,11 +108,42 @@ func (q *roomQueue) reserve(ctx context.Context, m RoomMessage) bool {
 	}
 }
 
-func (q *roomQueue) put(list []RoomMessage) {
+func (q *roomQueue) hold(m RoomMessage) {
 	q.mu.Lock()
-	q.ready = append(q.ready, list...)
+	q.held = append(q.held, m)
 	q.mu.Unlock()
-	signal(q.wake)
+}
+
+// release makes what is held up to an ID ready.
+func (q *roomQueue) release(id uint64) {
+	q.mu.Lock()
+	n := 0
+	for n < len(q.held) && q.held[n].ID <= id {
+		n++
+	}
+	q.ready = append(q.ready, q.held[:n]...)
+	q.held = append(q.held[:0], q.held[n:]...)
+	q.mu.Unlock()
+	if n > 0 {
+		signal(q.wake)
+	}
+}
+
+// left returns the newest ID that is held when something is held since the last
+// call, else 0.
+func (q *roomQueue) left() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.held) == 0 {
+		q.oldest = 0
+		return 0
+	}
+	before := q.oldest
+	q.oldest = q.held[0].ID
+	if before != q.oldest {
+		return 0
+	}
+	return q.held[len(q.held)-1].ID
 }
 
 // take waits for what is ready; false when ctx ended.

@@ -71,18 +71,41 @@ type transport interface {
 // They are shared: nobody changes them.
 func (c *client) send(frame []byte) {
 	c.mu.Lock()
+	if c.holdLocked(frame) {
+		c.wakeLocked()
+	}
+	c.mu.Unlock()
+}
+
+// hold queues a frame that may wait for the next one, or for release.
+func (c *client) hold(frame []byte) {
+	c.mu.Lock()
+	c.holdLocked(frame)
+	c.mu.Unlock()
+}
+
+// release sees to it that what is queued is written.
+func (c *client) release() {
+	c.mu.Lock()
+	if len(c.queue) > 0 {
+		c.wakeLocked()
+	}
+	c.mu.Unlock()
+}
+
+// holdLocked queues a frame; false when nothing is taken any more.
+func (c *client) holdLocked(frame []byte) bool {
 	if c.ending {
-		c.mu.Unlock()
-		return
+		return false
 	}
 	if c.queued+len(frame) > maxQueued {
 		c.endLocked(closeSlow, "too slow: come back and resume")
-		c.mu.Unlock()
 		c.s.metrics.slow.Inc()
-		return
+		return false
 	}
-	c.pushLocked(frame)
-	c.mu.Unlock()
+	c.queue = append(c.queue, frame)
+	c.queued += len(frame)
+	return true
 }
 
 // sendUnless queues a frame that may be lost, unless so many bytes wait already.
@@ -94,10 +117,15 @@ func (c *client) sendUnless(frame []byte, most int) {
 	}
 }
 
-// pushLocked queues a frame and sees to it that somebody writes it.
+// pushLocked queues a frame, whatever waits, and sees to it that somebody writes it.
 func (c *client) pushLocked(frame []byte) {
 	c.queue = append(c.queue, frame)
 	c.queued += len(frame)
+	c.wakeLocked()
+}
+
+// wakeLocked sees to it that somebody writes what is queued.
+func (c *client) wakeLocked() {
 	if !c.writing {
 		c.writing = true
 		c.out.wake(c)

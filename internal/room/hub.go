@@ -51,6 +51,7 @@ type hub struct {
 	// is loaded meanwhile gets each message from the store or from the batch.
 	pos   atomic.Uint64
 	bytes atomic.Int64 // of all rings
+	acks  acks
 
 	mu    sync.RWMutex
 	rooms map[string]*room
@@ -76,8 +77,15 @@ func (h *hub) deliver(list []engine.RoomMessage) error {
 		byRoom[r] = append(byRoom[r], list[i])
 	}
 	h.mu.RUnlock()
+	due := h.acks.upTo(list[len(list)-1].ID)
+	for _, a := range due {
+		a.c.hold(a.frame)
+	}
 	for r, messages := range byRoom {
 		r.deliver(messages)
+	}
+	for _, a := range due {
+		a.c.release()
 	}
 	return nil
 }

@@ -227,6 +227,7 @@ func (s *Service) tick(ctx context.Context) error {
 		case now := <-ticker.C:
 			s.checkClients(now)
 			s.hub.tellPresence()
+			s.hub.sendOverdueAcks()
 			s.hub.sweep(now)
 		}
 	}

@@ -308,10 +308,13 @@ func (c *client) publish(ctx context.Context, f *clientFrame) error {
 
 // acknowledge tells the outcome of a send.
 func (c *client) acknowledge(m outgoing, ack engine.RoomAck, err error) {
-	c.send(jsonFrame(c.s.outcome(m, ack, err)))
-	if err == nil {
-		c.user.markRead(m.room, ack.ID)
+	frame := jsonFrame(c.s.outcome(m, ack, err))
+	if err != nil {
+		c.send(frame)
+		return
 	}
+	c.s.hub.acknowledge(c, ack.ID, frame)
+	c.user.markRead(m.room, ack.ID)
 }
 
 // listRooms answers with the user's rooms.
