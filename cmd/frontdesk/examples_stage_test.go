@@ -151,15 +151,24 @@ func (p *program) awaitPort(port string) {
 	}
 }
 
-// child returns the process that the program has started.
+// child returns the process that the program has started. It waits for one: after a
+// crash the next is started a little later.
 func (p *program) child(t *testing.T) *os.Process {
 	t.Helper()
 	if _, err := exec.LookPath("pgrep"); err != nil {
 		t.Skip("SKIPPED: to find the bot's process needs pgrep, which is not here")
 	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(waitLimit)
 	found, err := exec.Command("pgrep", "-P", strconv.Itoa(p.cmd.Process.Pid)).Output()
-	if err != nil {
-		t.Fatalf("%s has no process below it: %v", p.cmd, err)
+	for err != nil {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("%s has no process below it: %v", p.cmd, err)
+		}
+		found, err = exec.Command("pgrep", "-P", strconv.Itoa(p.cmd.Process.Pid)).Output()
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(found)))
 	if err != nil {
