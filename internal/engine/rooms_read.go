@@ -238,6 +238,9 @@ func (r *Rooms) Before(ctx context.Context, room string, id uint64, most int) ([
 		return nil, err
 	}
 	at, have := from, total-behind // how many there are from at on, before id
+	if have <= 0 {
+		return nil, nil // asking the store for none would ask for one
+	}
 	for have > most*2 && to-from > 1 {
 		mid := guess(from, to, at, id, most, have)
 		n, err := r.Count(ctx, room, mid-1)
