@@ -11,7 +11,8 @@
 //	TIMERS      stream  subject timer.<channel>.<conversation>.<key>  timers that wait
 //	ROOMS       stream  subject room.<room>     messages of chat rooms, one message each
 //	directory   bucket  see package directory   users, groups, follow state
-//	control     bucket  checkpoint.inbox.<shard>, checkpoint.outbox.<channel>, checkpoint.timers
+//	control     bucket  checkpoint.inbox.<shard>, checkpoint.outbox.<channel>, checkpoint.timers,
+//	                        checkpoint.transcripts
 //	campaigns   bucket  see package campaign   their records, contents and audiences
 //	chat        bucket  see package room       rooms, users and what they have read
 //

@@ -63,12 +63,17 @@ func (s *Service) storeCheckpoint(ctx context.Context, cp checkpoint) error {
 	if err := s.eng.Flush(); err != nil {
 		return err
 	}
+	s.stored(cp)
+	return nil
+}
+
+// stored tells who waits which checkpoint is on disk.
+func (s *Service) stored(cp checkpoint) {
 	s.floors.Store(&cp)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	close(s.moved)
 	s.moved = make(chan struct{})
-	return nil
 }
 
 // written is what an earlier session wrote behind its last checkpoint.

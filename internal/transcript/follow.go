@@ -77,7 +77,7 @@ func (s *Service) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.floors.Store(&cp)
+	s.stored(cp)
 	w, err := s.begin(ctx, cp)
 	if err != nil {
 		return err
