@@ -170,12 +170,12 @@ func (p *phone) next(kind string) frame {
 		if err != nil {
 			p.t.Fatalf("wait for %s: %v", kind, err)
 		}
-		switch {
-		case f.T == kind:
+		switch f.T {
+		case kind:
 			return f
-		case f.T == "ping":
+		case "ping":
 			p.say(`{"t":"pong"}`)
-		case f.T == "presence":
+		case "presence":
 		default:
 			p.t.Fatalf("got %+v, want %s", f, kind)
 		}

@@ -98,7 +98,7 @@ func upgrade(w http.ResponseWriter, key string) (net.Conn, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // does not read: it has no error
+	early, _ := rw.Peek(rw.Reader.Buffered()) // does not read: it has no error
 	early = bytes.Clone(early)
 	if err := nc.SetDeadline(noDeadline); err != nil {
 		nc.Close()

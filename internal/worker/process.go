@@ -156,16 +156,16 @@ func (l *life) summary(status *os.ProcessState, err error) (answered bool, why e
 
 // endWord names the end of a process in one word.
 func endWord(why error) string {
-	switch why {
-	case errHung:
+	switch {
+	case errors.Is(why, errHung):
 		return "hung"
-	case errNoise:
+	case errors.Is(why, errNoise):
 		return "flood"
-	case errDeaf:
+	case errors.Is(why, errDeaf):
 		return "deaf"
-	case errVersion:
+	case errors.Is(why, errVersion):
 		return "version"
-	case errShutdown:
+	case errors.Is(why, errShutdown):
 		return "shutdown"
 	}
 	return "exit"
