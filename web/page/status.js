@@ -13,6 +13,7 @@ const GOOD_NEWS = 4_000;
 /** What the connection does, where that is not what it should, and what is kept for later. */
 export class Status extends Part {
   /** When the connection was first seen missing, 0 while it is there. */ #since = 0;
+  /** The page has said that it is missing. */ #told = false;
   /** Until when good news is shown. */ #newsUntil = 0;
   #fault = false;
   #hadUnsent = false;
@@ -43,8 +44,9 @@ export class Status extends Part {
       this.#newsUntil = 0;
       if (unsent > 0) this.#hadUnsent = true;
     } else if (this.#since > 0) {
-      if (status.reconnects > 0 && now - this.#since > PATIENCE / 4) this.#newsUntil = now + GOOD_NEWS;
+      if (status.reconnects > 0 && (this.#told || now - this.#since > PATIENCE / 4)) this.#newsUntil = now + GOOD_NEWS;
       this.#since = 0;
+      this.#told = false;
     }
     if (connected && status.server !== this.#server) {
       this.#moved = this.#server !== undefined;
@@ -81,6 +83,7 @@ export class Status extends Part {
     const what = !navigator.onLine ? t("offline") : first ? t("connecting") : state === "waiting" && seconds > 1 ? t("broken-in", { n: seconds }) : t("broken-now");
     const kept = unsent === 0 ? "" : unsent === 1 ? t("broken-unsent-1") : t("broken-unsent", { n: unsent });
     const retry = h("button", { class: "pill", type: "button", onclick: () => this.store.client.wake() }, t("try-now"));
+    this.#told = true;
     this.#put("bad", [icon("warn"), h("span", {}, what), kept && h("span", { class: "kept" }, kept), retry]);
     this.#again(500);
   }
