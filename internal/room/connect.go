@@ -153,13 +153,13 @@ func (s *Service) welcome(c *client, who *Identity) bool {
 	defer s.mu.Unlock()
 	u := s.users[who.User]
 	if u == nil {
-		u = &user{read: readRecord{}}
+		u = &user{guest: who.Guest, read: readRecord{}}
 		s.users[who.User] = u
 	}
 	if u.connections >= maxPerUser {
 		return false
 	}
-	u.name, u.guest = who.Name, who.Guest
+	u.name = who.Name
 	u.connections++
 	s.greeting--
 	c.nextPing.Store(s.firstPing())

@@ -32,10 +32,10 @@ func (r readRecord) merge(other readRecord) {
 
 // user is what is kept of a user while there are connections.
 type user struct {
-	name  string
-	guest bool
+	guest bool // does not change: it goes by the ID
 
-	connections int // guarded by Service.mu
+	name        string // guarded by Service.mu, as is connections
+	connections int
 
 	mu     sync.Mutex
 	loaded bool // read holds what the store has
