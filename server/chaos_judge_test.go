@@ -148,6 +148,7 @@ func TestChaosExcuses(t *testing.T) {
 	m := &model{
 		fates:   []fate{{id: "old", from: at(0)}, {id: "young", from: at(58)}},
 		numbers: map[string]int{"old": 0, "young": 1},
+		unowed:  map[string]bool{"follow": true},
 	}
 	letter := func(kind, event, reason string, died float64) server.LetterDetail {
 		return server.LetterDetail{
@@ -172,6 +173,8 @@ func TestChaosExcuses(t *testing.T) {
 		{"thrice in the way of a kill", []server.LetterDetail{letter("event", "young", suspectReason, 60)},
 			excuses{map[int]bool{1: true}, nothing.texts}, 0},
 		{"refused", []server.LetterDetail{letter("send", "old", "LINE refused it", 60)}, nothing, 1},
+		{"of an event without an answer", []server.LetterDetail{letter("event", "follow", suspectReason, 60)}, nothing, 0},
+		{"of such an event, refused", []server.LetterDetail{letter("event", "follow", "handler failed", 60)}, nothing, 1},
 		{"of nobody", []server.LetterDetail{letter("event", "other", suspectReason, 60)}, nothing, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

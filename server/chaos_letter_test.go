@@ -61,6 +61,7 @@ func (m *model) excuse(letters []server.LetterDetail) (excused excuses, unexplai
 		switch {
 		case known && letter.Kind == "event" && letter.Reason == suspectReason:
 			excused.events[n] = true
+		case m.unowed[letter.EventID] && letter.Kind == "event" && letter.Reason == suspectReason:
 		case known && undecided(letter) && slices.ContainsFunc(letters, func(other server.LetterDetail) bool {
 			return m.fellWith(letter, other)
 		}):

@@ -28,11 +28,14 @@ type model struct {
 	fates   []fate                     // by the events' numbers
 	numbers map[string]int             // by the events' IDs
 	owed    map[string]map[string]owed // by chat, by text
+	// unowed holds the IDs of the other events that LINE sent, such as that a user
+	// follows the bot: they are owed no answer.
+	unowed map[string]bool
 }
 
 // newModel returns the model of the events that were sent. It takes over fates.
 func newModel(w *world, fates []fate, webhooks []linesim.Webhook) *model {
-	m := &model{world: w, fates: fates, numbers: map[string]int{}, owed: map[string]map[string]owed{}}
+	m := &model{world: w, fates: fates, numbers: map[string]int{}, unowed: map[string]bool{}, owed: map[string]map[string]owed{}}
 	for n := range fates {
 		m.numbers[fates[n].id] = n
 		m.expect(n)
@@ -45,6 +48,8 @@ func newModel(w *world, fates []fate, webhooks []linesim.Webhook) *model {
 		for _, id := range hook.WebhookEventIDs {
 			if n, ok := m.numbers[id]; ok {
 				fates[n].delivered(hook.At, end, hook.Status == 200)
+			} else {
+				m.unowed[id] = true
 			}
 		}
 	}
