@@ -171,15 +171,7 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 		Engine: s.eng, Channels: slices.Sorted(maps.Keys(handlers)),
 		Metrics: timer.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.passed,
 	})
-	s.disp, err = dispatch.New(dispatch.Config{
-		Engine: s.eng, Handler: handlers, Note: s.note, Profile: s.profile,
-		Content: content(clients), Timers: s.timers, Loading: s.loading(clients), LoadingAfter: s.cfg.Handler.LoadingAfter, ReplyLife: replyLife,
-		Button: buttons, ButtonAfter: s.cfg.Handler.ButtonAfter,
-		MaxConcurrent: s.cfg.Handler.MaxConcurrent, Timeout: s.cfg.Handler.Timeout, MaxAttempts: s.cfg.Handler.MaxAttempts,
-		BackoffMin: s.cfg.Handler.BackoffMin, BackoffMax: s.cfg.Handler.BackoffMax, DrainLimit: s.cfg.Drain,
-		Metrics: dispatch.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.passed,
-	})
-	if err != nil {
+	if s.disp, err = s.newDispatcher(handlers, clients, buttons); err != nil {
 		return err
 	}
 	desk := webhook.New(webhook.Config{
@@ -193,6 +185,19 @@ func (s *Server) wire(ctx context.Context, handler frontdesk.Handler) error {
 	s.openTranscripts()
 	s.handler = s.publicHandler(desk)
 	return nil
+}
+
+// newDispatcher returns the dispatcher, which goes by the configuration's handler.
+func (s *Server) newDispatcher(handlers map[string]frontdesk.Handler, clients map[string]*line.Client, buttons map[string]dispatch.Button) (*dispatch.Dispatcher, error) {
+	h := s.cfg.Handler
+	return dispatch.New(dispatch.Config{
+		Engine: s.eng, Handler: handlers, Note: s.note, Profile: s.profile,
+		Content: content(clients), Timers: s.timers, Loading: s.loading(clients), LoadingAfter: h.LoadingAfter, ReplyLife: replyLife,
+		Button: buttons, ButtonAfter: h.ButtonAfter,
+		MaxConcurrent: h.MaxConcurrent, Timeout: h.Timeout, MaxAttempts: h.MaxAttempts,
+		BackoffMin: h.BackoffMin, BackoffMax: h.BackoffMax, DrainLimit: s.cfg.Drain,
+		Metrics: dispatch.NewMetrics(s.reg), Logger: s.lg, Trace: s.trace.passed,
+	})
 }
 
 // button returns what a slow answer of the channel gets.

@@ -74,10 +74,23 @@ func startDesk(t testing.TB, eng *engine.Engine, change func(*Config)) *desk {
 		}
 		d.web.Close()
 	})
-	for !s.open.Load() {
-		time.Sleep(time.Millisecond)
-	}
+	await(t, "the chat takes connections", s.open.Load)
 	return d
+}
+
+// await waits until something is so, for no longer than patience.
+func await(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(patience)
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("after %v it is not so that %s", patience, what)
+		}
+	}
 }
 
 // token returns a token of a user.

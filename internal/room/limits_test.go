@@ -172,9 +172,7 @@ func TestAccess(t *testing.T) {
 		if _, err := d.CreateRoom(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-		for d.registry.room(r.Name) == nil {
-			time.Sleep(time.Millisecond)
-		}
+		await(t, "room "+r.Name+" is known", func() bool { return d.registry.room(r.Name) != nil })
 	}
 	ann, guest := Identity{User: "ann"}, Identity{User: "g-1", Guest: true}
 	operator := Identity{User: "op", Operator: true}

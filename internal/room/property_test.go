@@ -58,9 +58,7 @@ func runProperty(t *testing.T, seed uint64) {
 		}
 	}
 	for _, d := range desks {
-		for d.registry.room("news") == nil {
-			time.Sleep(time.Millisecond)
-		}
+		await(t, "room news is known", func() bool { return d.registry.room("news") != nil })
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
