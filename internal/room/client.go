@@ -35,7 +35,8 @@ type client struct {
 	cookie   *Identity // of the page's session, nil for none
 	joined   map[string]*membership
 	frames   *rate.Limiter
-	refused  int // frames beyond the limit since refusedAt
+	once     bool // it is gone when what it said is answered
+	refused  int  // frames beyond the limit since refusedAt
 	refuseAt time.Time
 
 	who      atomic.Pointer[Identity] // nil before hello
@@ -44,6 +45,7 @@ type client struct {
 	nextPing atomic.Int64             // seconds of the service's clock
 	awaiting atomic.Int64             // the pong is due then; 0 for none
 	writes   atomic.Int64             // the write under way began then; 0 for none
+	silent   atomic.Bool              // it may be one that cannot answer pings
 
 	mu      sync.Mutex
 	queue   [][]byte // frames, or several in one
@@ -57,7 +59,8 @@ type client struct {
 
 // transport is where a client's frames go.
 type transport interface {
-	// write writes frames as they are. It may change the slice that lists them.
+	// write writes frames, which are made as those of a WebSocket. It may change the
+	// slice that lists them.
 	write(frames [][]byte) error
 	// finish says that nothing more will be written.
 	finish()

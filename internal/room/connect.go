@@ -21,6 +21,7 @@ var (
 	awayOrigin   = &turnedAway{http.StatusForbidden, "origin", "pages of this origin may not connect; see chat.origins"}
 	awayFull     = &turnedAway{http.StatusServiceUnavailable, "full", "too many connections"}
 	awayGreeting = &turnedAway{http.StatusServiceUnavailable, "greeting", "too many connections that have not said hello"}
+	awayUser     = &turnedAway{http.StatusTooManyRequests, "user", "too many connections of one user"}
 	awayClosed   = &turnedAway{http.StatusServiceUnavailable, "closed", "the chat starts or stops"}
 	awayUpgrade  = &turnedAway{http.StatusUpgradeRequired, "upgrade", "this is a WebSocket"}
 )
@@ -29,7 +30,7 @@ var (
 func (s *Service) turnAway(w http.ResponseWriter, why *turnedAway) {
 	s.metrics.turnedAway.WithLabelValues(why.reason).Inc()
 	switch why.status {
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", "5")
 	case http.StatusUpgradeRequired:
 		w.Header().Set("Upgrade", "websocket")
@@ -52,6 +53,32 @@ func (s *Service) allowedOrigin(r *http.Request) (allowed, own bool) {
 	return same, same
 }
 
+// shared lets pages of the allowed origins read what a handler answers; those of
+// others may not even ask. Source: the Fetch standard, "CORS protocol".
+func (s *Service) shared(handle http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Origin")
+		if allowed, _ := s.allowedOrigin(r); !allowed {
+			s.turnAway(w, awayOrigin)
+			return
+		}
+		if origin := r.Header.Get("Origin"); origin != "" {
+			w.Header().Set("Access-Control-Allow-Origin", origin)
+			w.Header().Set("Access-Control-Allow-Credentials", "true")
+		}
+		handle(w, r)
+	}
+}
+
+// allowMore answers a browser that asks what pages may send beside the simplest
+// requests.
+func allowMore(w http.ResponseWriter, _ *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID")
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+}
+
 // serveSocket takes a WebSocket.
 func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 	key, err := upgradeKey(r)
@@ -68,7 +95,7 @@ func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if own {
 		c.cookie = s.cookieOf(r)
 	}
-	if why := s.admit(); why != nil {
+	if why := s.admit(true); why != nil {
 		s.turnAway(w, why)
 		return
 	}
@@ -94,8 +121,9 @@ func (s *Service) newClient() *client {
 	return c
 }
 
-// admit counts a connection that is about to be, or says why it must not.
-func (s *Service) admit() *turnedAway {
+// admit counts a connection that is about to be, or says why it must not. One that
+// is to say hello may be one that never does.
+func (s *Service) admit(greets bool) *turnedAway {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -103,7 +131,7 @@ func (s *Service) admit() *turnedAway {
 		return awayClosed
 	case len(s.clients)+s.coming >= s.cfg.MaxConnections:
 		return awayFull
-	case s.greeting+s.coming >= maxGreeting:
+	case greets && s.greeting+s.coming >= maxGreeting:
 		return awayGreeting
 	}
 	s.coming++
@@ -142,6 +170,26 @@ func (s *Service) unregister(c *client) {
 	} else {
 		c.user.connections-- // keepReads forgets the user when what was read is stored
 	}
+}
+
+// noteStream lets frames of other requests find a stream's client.
+func (s *Service) noteStream(c *client) {
+	s.mu.Lock()
+	s.streams[c.id] = c
+	s.mu.Unlock()
+}
+
+// streamOf returns the client of a stream by its ID, nil when it is not here.
+func (s *Service) streamOf(id string) *client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.streams[id]
+}
+
+func (s *Service) forgetStream(c *client) {
+	s.mu.Lock()
+	delete(s.streams, c.id)
+	s.mu.Unlock()
 }
 
 // maxPerUser bounds the connections of one user, here.

@@ -34,6 +34,7 @@ const (
 	codeBadFrame  = "bad_frame"
 	codeTooBig    = "too_big"
 	codeNoRoom    = "no_room"
+	codeNoConn    = "no_conn"
 	codeForbidden = "forbidden"
 	codeRate      = "rate"
 	codeBusy      = "busy"

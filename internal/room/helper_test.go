@@ -100,22 +100,22 @@ func (d *desk) token(user string) string {
 
 // frame is any frame of the server.
 type frame struct {
-	T, Room, Code, CID, Text, Title, User, Name, Epoch string
-	N                                                  int64
-	ID, Prev, Head, Edit, Del                          uint64
-	Read                                               uint64
-	Body                                               json.RawMessage
-	Msgs                                               []frame
-	Rooms                                              []frame
-	Users                                              []frame
-	Members                                            []person
-	On                                                 []person
-	Off                                                []string
-	Count                                              int
-	Unread                                             int
-	Dup, Reset, More, Send, Online                     bool
-	RetryMS                                            int   `json:"retry_ms"`
-	AfterMS                                            int64 `json:"after_ms"`
+	T, Room, Code, CID, Text, Title, User, Name, Epoch, Conn string
+	N                                                        int64
+	ID, Prev, Head, Edit, Del                                uint64
+	Read                                                     uint64
+	Body                                                     json.RawMessage
+	Msgs                                                     []frame
+	Rooms                                                    []frame
+	Users                                                    []frame
+	Members                                                  []person
+	On                                                       []person
+	Off                                                      []string
+	Count                                                    int
+	Unread                                                   int
+	Dup, Reset, More, Send, Online                           bool
+	RetryMS                                                  int   `json:"retry_ms"`
+	AfterMS                                                  int64 `json:"after_ms"`
 }
 
 // phone is a client of the chat.

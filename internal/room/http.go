@@ -19,12 +19,18 @@ const (
 // Handler serves the chat:
 //
 //	GET    /chat/ws       the WebSocket
+//	GET    /chat/events   what a WebSocket would bring, as server-sent events
+//	POST   /chat/frames   what a client would say over a WebSocket
 //	POST   /chat/session  makes a session of a token, or of a guest's name
 //	GET    /chat/session  who the session is
 //	DELETE /chat/session  ends it
 func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /chat/ws", s.serveSocket)
+	mux.HandleFunc("GET /chat/events", s.shared(s.serveEvents))
+	mux.HandleFunc("POST /chat/frames", s.shared(s.serveFrames))
+	mux.HandleFunc("OPTIONS /chat/events", s.shared(allowMore))
+	mux.HandleFunc("OPTIONS /chat/frames", s.shared(allowMore))
 	mux.HandleFunc("POST /chat/session", s.makeSession)
 	mux.HandleFunc("GET /chat/session", s.showSession)
 	mux.HandleFunc("DELETE /chat/session", s.endSession)

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 )
 
@@ -159,16 +157,16 @@ func (c *modelClient) connect(ctx context.Context) bool {
 	d := c.desks[c.rng.IntN(len(c.desks))]
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, d.web.URL+"/chat/ws", nil)
+	dial := dialSocket
+	if c.rng.IntN(3) == 0 {
+		dial = dialEvents
+	}
+	line, err := dial(ctx, d, c.user)
 	if err != nil {
 		return false
 	}
-	ws.SetReadLimit(16 << 20)
-	defer ws.CloseNow()
-	say := func(format string, args ...any) {
-		ws.Write(ctx, websocket.MessageText, fmt.Appendf(nil, format, args...)) // a failure shows when reading
-	}
-	say(`{"t":"hello","v":1,"token":%q}`, d.token(c.user))
+	defer line.close()
+	say := line.say
 	for name, r := range c.rooms {
 		r.underWay = false
 		say(`{"t":"join","room":%q,"last":%d,"epoch":%q}`, name, r.last, c.epoch)
@@ -178,9 +176,7 @@ func (c *modelClient) connect(ctx context.Context) bool {
 		life = 1 << 30
 	}
 	for range life {
-		reading, stop := context.WithTimeout(ctx, 300*time.Millisecond)
-		_, data, err := ws.Read(reading)
-		stop()
+		data, err := line.read(300 * time.Millisecond)
 		if err != nil {
 			return c.done(ctx, d)
 		}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/time/rate"
+
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 )
 
@@ -34,13 +36,24 @@ func (r readRecord) merge(other readRecord) {
 type user struct {
 	guest bool // does not change: it goes by the ID
 
-	name        string // guarded by Service.mu, as is connections
+	name        string // guarded by Service.mu, as are connections and posts
 	connections int
+	posts       *rate.Limiter // of frames that come without a connection; nil for none yet
 
 	mu     sync.Mutex
 	loaded bool // read holds what the store has
 	read   readRecord
 	dirty  bool // read is further than what the store has
+}
+
+// postLimiter returns the limiter of a user's frames that come without a connection.
+func (s *Service) postLimiter(u *user) *rate.Limiter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u.posts == nil {
+		u.posts = s.newLimiter()
+	}
+	return u.posts
 }
 
 // markRead notes how far a user has read. The store has it a few seconds later.
@@ -94,7 +107,7 @@ func (s *Service) keepReads(ctx context.Context) {
 			continue // the next time
 		}
 		s.mu.Lock()
-		if u.connections == 0 {
+		if u.connections == 0 && (u.posts == nil || u.posts.Tokens() >= float64(u.posts.Burst())) {
 			delete(s.users, id)
 		}
 		s.mu.Unlock()

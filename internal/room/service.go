@@ -114,9 +114,10 @@ type Service struct {
 
 	mu       sync.Mutex
 	clients  map[*client]struct{}
-	coming   int              // connections that are about to be clients
-	greeting int              // of clients, before their hello
-	users    map[string]*user // of clients, behind it, and whose reads are to be stored
+	streams  map[string]*client // of clients, those that come with GET /chat/events, by ID
+	coming   int                // connections that are about to be clients
+	greeting int                // of clients, before their hello
+	users    map[string]*user   // of clients, behind it, and whose reads are to be stored
 }
 
 // New opens the chat.
@@ -124,7 +125,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	cfg.setDefaults()
 	s := &Service{
 		cfg: cfg, lg: cfg.Logger, metrics: cfg.Metrics, store: cfg.Engine.Rooms, bucket: cfg.Engine.Chat, flush: cfg.Engine.Flush,
-		began: time.Now(), clients: map[*client]struct{}{}, users: map[string]*user{},
+		began: time.Now(), clients: map[*client]struct{}{}, streams: map[string]*client{}, users: map[string]*user{},
 		notices: notices{last: map[string]time.Time{}},
 		others:  others{instances: map[string]*instance{}}, instance: rand.Text(), alone: cfg.Engine.Embedded(),
 		registry: registry{rooms: map[string]*Record{}, users: map[string]string{}},
@@ -281,7 +282,9 @@ func (s *Service) checkClient(c *client, now time.Time, seconds int64) {
 	case seconds >= due:
 		c.send(pingFrame)
 		c.nextPing.Store(seconds + pingEvery)
-		c.awaiting.CompareAndSwap(0, seconds+pongWithin)
+		if !c.silent.Load() {
+			c.awaiting.CompareAndSwap(0, seconds+pongWithin)
+		}
 	}
 }
 

@@ -48,6 +48,7 @@ func (c *client) line(ctx context.Context, line []byte) error {
 	}
 	if f.T == "pong" {
 		c.awaiting.Store(0)
+		c.silent.Store(false)
 		return nil
 	}
 	return c.spend(&f, func() error { return c.serve(ctx, &f) })
@@ -98,6 +99,10 @@ func (c *client) serve(ctx context.Context, f *clientFrame) (err error) {
 		limited, cancel := context.WithTimeout(ctx, requestLimit)
 		defer cancel()
 		ctx = limited
+	}
+	if c.once && (f.T == "join" || f.T == "leave" || f.T == "typing" || f.T == "auth") {
+		c.refuse(f, refuse(codeBadFrame, f.T+" needs a connection: GET /chat/events or the WebSocket"))
+		return nil
 	}
 	switch f.T {
 	case "hello":
@@ -154,14 +159,25 @@ func (c *client) hello(ctx context.Context, f *clientFrame) error {
 	if !c.s.welcome(c, who) {
 		return &closeError{closeOverloaded, "too many connections of one user"}
 	}
-	if err := c.s.keepName(ctx, who); err != nil {
+	c.keepName(ctx)
+	c.send(c.welcomeFrame())
+	return nil
+}
+
+// keepName lets others find the user by name.
+func (c *client) keepName(ctx context.Context) {
+	if err := c.s.keepName(ctx, c.who.Load()); err != nil {
 		c.s.lg.Warn("name of a chat user is not stored", "error", err)
 	}
-	c.send(jsonFrame(welcomeFrame{
+}
+
+// welcomeFrame answers a hello.
+func (c *client) welcomeFrame() []byte {
+	who := c.identity()
+	return jsonFrame(welcomeFrame{
 		T: "welcome", Conn: c.id, User: who.User, Name: who.Name, Epoch: c.s.epoch, PingS: pingEvery,
 		MaxBytes: MaxFrame, DedupS: int(dedup / time.Second), Server: c.s.cfg.Server, Time: time.Now().UnixMilli(),
-	}))
-	return nil
+	})
 }
 
 // auth lets the connection live as long as another token of the same user.
@@ -288,7 +304,7 @@ func (c *client) publish(ctx context.Context, f *clientFrame) error {
 	if err != nil {
 		return err
 	}
-	if m.bot != nil || m.del != 0 {
+	if m.bot != nil || m.del != 0 || c.once {
 		ctx, cancel := context.WithTimeout(ctx, requestLimit)
 		defer cancel()
 		ack, err := c.s.putAndFollow(ctx, m)
@@ -309,11 +325,15 @@ func (c *client) publish(ctx context.Context, f *clientFrame) error {
 // acknowledge tells the outcome of a send.
 func (c *client) acknowledge(m outgoing, ack engine.RoomAck, err error) {
 	frame := jsonFrame(c.s.outcome(m, ack, err))
-	if err != nil {
+	switch {
+	case err != nil:
 		c.send(frame)
 		return
+	case c.once:
+		c.send(frame)
+	default:
+		c.s.hub.acknowledge(c, ack.ID, frame)
 	}
-	c.s.hub.acknowledge(c, ack.ID, frame)
 	c.user.markRead(m.room, ack.ID)
 }
 
