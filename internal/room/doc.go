@@ -14,7 +14,9 @@
 // the store follows the messages of all rooms, in order and durable; the hub
 // makes each into a frame once, puts it into the ring of its room's recent
 // messages and queues it for every member. A member's queue is written with one
-// call, by a goroutine that lives only while there is something to write.
+// call, by a goroutine that lives only while there is something to write. Where
+// WebSockets do not come through, a client is a stream of server-sent events, which
+// its request's goroutine writes, and POSTs.
 //
 // # The seam
 //
