@@ -43,6 +43,10 @@ type bareMember struct {
 	wake   chan struct{} // holds one: the queue is not empty, or closed
 }
 
+// bareHello is how long a connection may be without a hello, and how long the
+// header of its request may take.
+const bareHello = 5 * time.Second
+
 // bareFrame is any frame of a client.
 type bareFrame struct {
 	T    string          `json:"t"`
@@ -67,6 +71,7 @@ func (b *bareChat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) // RFC 6455 section 1.3
 	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
 		base64.StdEncoding.EncodeToString(sum[:])) // an error shows at the next read
+	conn.SetReadDeadline(time.Now().Add(bareHello)) // an error shows at the next read
 	m := &bareMember{conn: conn, single: b.single, wake: make(chan struct{}, 1)}
 	var writer sync.WaitGroup
 	writer.Go(m.write) // ended by close
@@ -88,6 +93,7 @@ func (b *bareChat) read(m *bareMember, in *bufio.Reader) {
 		}
 		switch f.T {
 		case "hello":
+			m.conn.SetReadDeadline(time.Time{}) // an error shows at the next read
 			m.push(textFrame(`{"t":"welcome","conn":"c","user":"u","epoch":"bare","ping_s":25}`))
 		case "join":
 			room := b.room(f.Room)

@@ -95,7 +95,7 @@ func serveChat(h http.Handler) (*chatServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv := &http.Server{Handler: h}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: bareHello}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }() // awaited by stop
 	return &chatServer{

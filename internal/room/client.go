@@ -1,6 +1,7 @@
 package room
 
 import (
+	"container/list"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -46,6 +47,9 @@ type client struct {
 	awaiting atomic.Int64             // the pong is due then; 0 for none
 	writes   atomic.Int64             // the write under way began then; 0 for none
 	silent   atomic.Bool              // it may be one that cannot answer pings
+
+	came   time.Time     // guarded by the service's mutex, as is greets
+	greets *list.Element // nil after hello
 
 	mu      sync.Mutex
 	queue   [][]byte // frames, or several in one

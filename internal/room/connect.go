@@ -6,8 +6,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // turnedAway is why a connection is refused before its upgrade.
@@ -26,9 +28,11 @@ var (
 	awayUpgrade  = &turnedAway{http.StatusUpgradeRequired, "upgrade", "this is a WebSocket"}
 )
 
-// turnAway answers a request that is refused.
+// turnAway answers a request that is refused, and lets its connection go: thousands
+// that were refused must not stay.
 func (s *Service) turnAway(w http.ResponseWriter, why *turnedAway) {
 	s.metrics.turnedAway.WithLabelValues(why.reason).Inc()
+	w.Header().Set("Connection", "close")
 	switch why.status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", "5")
@@ -91,13 +95,13 @@ func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.turnAway(w, awayOrigin)
 		return
 	}
+	if why := s.admit(true); why != nil { // first of all: who is turned away costs little
+		s.turnAway(w, why)
+		return
+	}
 	c := s.newClient()
 	if own {
 		c.cookie = s.cookieOf(r)
-	}
-	if why := s.admit(true); why != nil {
-		s.turnAway(w, why)
-		return
 	}
 	nc, early, err := upgrade(w, key)
 	if err != nil {
@@ -109,16 +113,15 @@ func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 		nc.Close()
 		return
 	}
+	nc.SetReadDeadline(helloDeadline())                                                        // an error shows at the first read
 	go s.serveClient(c, &frameReader{nc: nc, buf: early, limit: MaxFrame, control: c.control}) // awaited by Run: s.readers
 }
 
 func (s *Service) newClient() *client {
-	c := &client{
+	return &client{
 		s: s, id: rand.Text(), joined: map[string]*membership{}, frames: s.newLimiter(),
 		room: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
-	c.nextPing.Store(s.seconds() + helloWithin)
-	return c
 }
 
 // admit counts a connection that is about to be, or says why it must not. One that
@@ -131,7 +134,7 @@ func (s *Service) admit(greets bool) *turnedAway {
 		return awayClosed
 	case len(s.clients)+s.coming >= s.cfg.MaxConnections:
 		return awayFull
-	case greets && s.greeting+s.coming >= maxGreeting:
+	case greets && s.greeting.Len()+s.coming >= maxGreeting && !s.greeting.evict():
 		return awayGreeting
 	}
 	s.coming++
@@ -155,7 +158,7 @@ func (s *Service) add(c *client) bool {
 		return false
 	}
 	s.clients[c] = struct{}{}
-	s.greeting++
+	s.greeting.add(c)
 	s.readers.Add(1)
 	return true
 }
@@ -165,9 +168,8 @@ func (s *Service) unregister(c *client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.clients, c)
-	if c.who.Load() == nil {
-		s.greeting--
-	} else {
+	s.greeting.forget(c)
+	if c.who.Load() != nil {
 		c.user.connections-- // keepReads forgets the user when what was read is stored
 	}
 }
@@ -209,7 +211,7 @@ func (s *Service) welcome(c *client, who *Identity) bool {
 	}
 	u.name = who.Name
 	u.connections++
-	s.greeting--
+	s.greeting.forget(c)
 	c.nextPing.Store(s.firstPing())
 	c.user = u
 	c.who.Store(who)
@@ -227,6 +229,7 @@ func (s *Service) serveClient(c *client, reader *frameReader) {
 	var end *closeError
 	if errors.As(err, &end) {
 		c.end(end.code, end.reason)
+		reader.nc.SetReadDeadline(time.Now().Add(closeWithin * time.Second)) // an error shows at the next read
 		for err == nil || errors.As(err, &end) {
 			_, err = reader.nc.Read(make([]byte, keptReadBuffer)) // until the client has taken it
 		}
@@ -240,8 +243,12 @@ func (s *Service) serveClient(c *client, reader *frameReader) {
 
 // read handles messages until the connection ends, or has to.
 func (c *client) read(ctx context.Context, reader *frameReader) error {
+	greeted := false
 	for {
 		message, err := reader.message()
+		if !greeted && errors.Is(err, os.ErrDeadlineExceeded) {
+			return &closeError{closeNoHello, "no hello in time"}
+		}
 		if err != nil {
 			return err
 		}
@@ -250,6 +257,10 @@ func (c *client) read(ctx context.Context, reader *frameReader) error {
 		}
 		if err := c.handle(ctx, message); err != nil {
 			return err
+		}
+		if !greeted && c.who.Load() != nil {
+			greeted = true
+			reader.nc.SetReadDeadline(noDeadline) // an error shows at the next read
 		}
 	}
 }

@@ -24,12 +24,8 @@ const (
 	// has to answer. Load balancers cut connections that are silent for a minute.
 	pingEvery  = 25
 	pongWithin = 10
-	// helloWithin is how long a connection may be without a hello.
-	helloWithin = 5
 	// writeWithin is how long one write may take.
 	writeWithin = 10
-	// maxGreeting bounds the connections before their hello.
-	maxGreeting = 1024
 	// lookEvery is how often the store is asked what it still has.
 	lookEvery = 10 * time.Second
 	// keepReadsEvery is how often it is stored what users have read.
@@ -116,8 +112,8 @@ type Service struct {
 	clients  map[*client]struct{}
 	streams  map[string]*client // of clients, those that come with GET /chat/events, by ID
 	coming   int                // connections that are about to be clients
-	greeting int                // of clients, before their hello
-	users    map[string]*user   // of clients, behind it, and whose reads are to be stored
+	greeting greeting
+	users    map[string]*user // of clients, behind it, and whose reads are to be stored
 }
 
 // New opens the chat.
@@ -272,11 +268,7 @@ func (s *Service) checkClient(c *client, now time.Time, seconds int64) {
 	switch {
 	case began > 0 && seconds-began > writeWithin, awaiting > 0 && seconds > awaiting:
 		c.out.shut()
-	case who == nil && seconds >= due:
-		c.end(closeNoHello, "no hello in time")
-		c.nextPing.Store(seconds + helloWithin)
-		c.awaiting.Store(seconds + helloWithin) // then it is shut
-	case who == nil:
+	case who == nil: // its reader has a deadline
 	case !now.Before(who.Expires):
 		c.end(closeAuth, "login ended")
 	case seconds >= due:
