@@ -35,7 +35,7 @@ func (s *Service) serveEvents(w http.ResponseWriter, r *http.Request) {
 	at := parseCursors(r.Header.Get("Last-Event-ID"))
 	st := newStream(r.Context(), w, newEvents(s.epoch, rooms, at).append)
 	defer st.stop()
-	c, ok := s.enter(w, r, st)
+	c, ok := s.clientOf(w, r, st)
 	if !ok {
 		return
 	}
@@ -59,9 +59,9 @@ func (s *Service) serveEvents(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// enter makes a client of a request whose answer is a stream; false when it was
+// clientOf makes a client of a request whose answer is a stream; false when it was
 // answered with why not.
-func (s *Service) enter(w http.ResponseWriter, r *http.Request, st *stream) (*client, bool) {
+func (s *Service) clientOf(w http.ResponseWriter, r *http.Request, st *stream) (*client, bool) {
 	who := s.caller(r)
 	if who == nil {
 		w.Header().Set("WWW-Authenticate", "Bearer")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -183,6 +184,34 @@ func TestEventsBringWhatAWebSocketBrings(t *testing.T) {
 	}
 	if f.ID != acked || acked != shown || f.Prev != first {
 		t.Errorf("ann got %+v, ben was acknowledged %d and shown %d", f, acked, shown)
+	}
+}
+
+// TestEventsOverHTTP2: browsers use it under TLS, where streams share a connection.
+func TestEventsOverHTTP2(t *testing.T) {
+	d := newDesk(t, nil)
+	d.web = httptest.NewUnstartedServer(d.Handler())
+	d.web.EnableHTTP2 = true
+	d.web.StartTLS()
+	t.Cleanup(d.web.Close)
+	ann := d.listen(t, "ann", "?room=lobby")
+	ann.live()
+	ann.say(`{"t":"send","room":"lobby","cid":"c-1","body":{"type":"text","text":"hello"}}`)
+	if ev := ann.next("ack"); ev.ID == 0 {
+		t.Errorf("ack: %+v", ev)
+	}
+	d.streamOf(ann.conn).end(closeAuth, "login ended")
+	for {
+		ev, err := ann.hear()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ev.T == "close" {
+			break
+		}
+	}
+	if _, err := ann.hear(); err != io.EOF {
+		t.Errorf("the answer ends with %v", err)
 	}
 }
 

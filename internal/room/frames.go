@@ -51,7 +51,7 @@ func (s *Service) takeFrames(w http.ResponseWriter, r *http.Request, frames []by
 func (s *Service) answerFrames(w http.ResponseWriter, r *http.Request, frames []byte) {
 	st := newStream(r.Context(), w, appendLine)
 	defer st.stop()
-	c, ok := s.enter(w, r, st)
+	c, ok := s.clientOf(w, r, st)
 	if !ok {
 		return
 	}
