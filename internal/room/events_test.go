@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/line-frontdesk/frontdesk/internal/engine"
 )
 
 // streamEvent is a server-sent event: a frame with its ID, or the closing one.
@@ -284,6 +286,20 @@ func TestFramesOnTheirOwn(t *testing.T) {
 		t.Errorf("refusals: %+v, %+v", refused, nack)
 	}
 	await(t, "nothing of the request is left", func() bool { return len(d.all()) == 0 })
+}
+
+// TestAckOnItsOwn: an ack whose message is not handed out yet waits for nothing
+// where the answer ends behind it.
+func TestAckOnItsOwn(t *testing.T) {
+	d := newDesk(t, nil)
+	for _, once := range []bool{false, true} {
+		c := d.newClient()
+		c.out, c.once, c.user = newStream(t.Context(), nil, appendLine), once, &user{guest: true, read: readRecord{}}
+		c.acknowledge(outgoing{room: "lobby", cid: "c-1"}, engine.RoomAck{ID: 1 << 40}, nil)
+		if queued := len(c.queue) > 0; queued != once {
+			t.Errorf("on its own: %v, queued at once: %v", once, queued)
+		}
+	}
 }
 
 // TestFramesOnTheirOwnAreLimited: the limit is the user's, however many requests.
