@@ -127,9 +127,14 @@ type phone struct {
 // dial opens a connection without a hello.
 func (d *desk) dial(t testing.TB, header http.Header) *phone {
 	t.Helper()
+	return dial(t, d.web.URL, header)
+}
+
+func dial(t testing.TB, url string, header http.Header) *phone {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, d.web.URL+"/chat/ws", &websocket.DialOptions{HTTPHeader: header})
+	ws, _, err := websocket.Dial(ctx, url+"/chat/ws", &websocket.DialOptions{HTTPHeader: header})
 	if err != nil {
 		t.Fatal(err)
 	}
