@@ -30,9 +30,10 @@ func newBenchIngestCommand() *cobra.Command {
   - accepting and handling together, and how long events wait for their handler
   - the same at 500 webhooks a second
   - how fast a backlog is worked off after a start
+  - what webhooks feel of the chat's transcripts of them
 
 Load and server share this machine's cores. Nothing leaves the machine. With the
-defaults it takes about four minutes and up to 5 GiB of disk, which it frees.`,
+defaults it takes about five minutes and up to 5 GiB of disk, which it frees.`,
 		Example: "  frontdesk bench ingest\n  frontdesk bench ingest --duration 1s --rounds 1   # a quick look",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -43,7 +43,7 @@ func Ingest(ctx context.Context, w io.Writer, opt Options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, part := range []func(context.Context, io.Writer, Options, string) error{answers, together, paced, stuck, backlog} {
+	for _, part := range []func(context.Context, io.Writer, Options, string) error{answers, together, paced, stuck, backlog, transcripts} {
 		if err := part(ctx, w, opt, dir); err != nil {
 			return err
 		}

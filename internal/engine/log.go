@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -36,6 +37,7 @@ type Log struct {
 	limit         time.Duration
 	maxRecord     int
 	maxBytes      int64
+	appended      atomic.Uint64
 
 	mu      sync.Mutex
 	pending *group // what the next messages will hold; nil when nobody waits
@@ -156,8 +158,13 @@ func (l *Log) enqueue(records []encoding.BinaryAppender) (g *group, first, last 
 		}
 		start = end
 	}
+	l.appended.Add(uint64(len(records)))
 	return g, first, last, nil
 }
+
+// Appended returns how many records were given to Append since the log was opened,
+// stored or not: how busy it is.
+func (l *Log) Appended() uint64 { return l.appended.Load() }
 
 // encode writes all records into the log's buffer and tells where each ends.
 func (l *Log) encode(records []encoding.BinaryAppender) (buf []byte, ends []int, err error) {

@@ -11,8 +11,9 @@
 // and broadcasts are left out: they would write into every room at once. So are
 // the rooms of the chat itself.
 //
-// Nothing waits for it, and it holds to a rate, so that a burst of webhooks is
-// answered first and written down later.
+// Nothing waits for it. It holds to a rate, and to a tenth of it while more comes in,
+// so that a burst of webhooks is answered first and written down later. On a quiet
+// day it lets a moment's records come together: they share a flush.
 //
 // # Once
 //

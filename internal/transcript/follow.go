@@ -89,7 +89,8 @@ func (s *Service) session(ctx context.Context) error {
 	return g.Wait()
 }
 
-// await waits until a batch comes from any of the sources, or until limit.
+// await waits until a batch comes from any of the sources, and a moment for others, or
+// until limit.
 func (w *writer) await(ctx context.Context, limit <-chan time.Time) error {
 	select {
 	case b := <-w.inbox.batches:
@@ -97,10 +98,16 @@ func (w *writer) await(ctx context.Context, limit <-chan time.Time) error {
 	case b := <-w.outbox.batches:
 		w.outbox.head = &b
 	case <-limit:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return nil
+	select {
+	case <-time.After(collect):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // choose returns the source whose head was stored first, nil when none is there.

@@ -11,15 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 )
 
 const (
-	// defaultRate is how many messages are written a second. One takes about 30 µs
-	// of a processor, and 200 bytes of the store's memory for two minutes.
-	defaultRate = 2000
 	// maxUnderWay bounds the messages that wait for the store.
 	maxUnderWay = 256
 	// storePause is the wait before it begins anew at its checkpoint after the
@@ -83,7 +78,7 @@ type Config struct {
 	// Sent returns the place in the outbox before which everything is sent, or
 	// is a dead letter.
 	Sent func() engine.Pos
-	Rate float64 // messages a second; default 2,000
+	Rate float64 // messages a second, a tenth of it while more come in; default 2,000
 
 	Metrics *Metrics
 	Logger  *slog.Logger
@@ -96,7 +91,7 @@ type Service struct {
 	lg       *slog.Logger
 	channels map[string]bool
 	cache    *engine.Cache
-	limiter  *rate.Limiter
+	pace     *pace
 	floors   atomic.Pointer[checkpoint] // on disk; nil before it is known
 
 	behind atomic.Int64 // when what is written was stored, in ns since 1970; 0 for nothing
@@ -114,10 +109,14 @@ func New(cfg Config) *Service {
 	for _, name := range cfg.Channels {
 		s.channels[name] = true
 	}
-	limit := cmp.Or(cfg.Rate, defaultRate)
-	s.limiter = rate.NewLimiter(rate.Limit(limit), maxUnderWay)
+	s.pace = newPace(cmp.Or(cfg.Rate, defaultRate), s.came)
 	cfg.Metrics.observe(s)
 	return s
+}
+
+// came returns about how many messages have come in. Each of the outbox has two notes.
+func (s *Service) came() float64 {
+	return float64(s.eng.Inbox.Appended()) + float64(s.eng.Outbox.Appended())/3
 }
 
 // Run writes until ctx ends. It returns nil then.

@@ -128,7 +128,7 @@ func (w *writer) put(ctx context.Context, m Message) error {
 	if err := w.wait(ctx, maxUnderWay-1); err != nil {
 		return err
 	}
-	if err := w.s.limiter.Wait(ctx); err != nil {
+	if err := w.s.pace.wait(ctx); err != nil {
 		return err
 	}
 	w.underWay++
