@@ -101,7 +101,7 @@ type transcriptRooms struct{ chat *room.Service }
 
 func (r transcriptRooms) Put(m transcript.Message, done func(id uint64, err error)) {
 	r.chat.PostLater(room.Post{
-		Room: m.Room, User: m.User, Name: m.Name, CID: m.CID, Via: m.Via, At: m.At, Body: m.Body, Edit: m.Edit, Del: m.Del,
+		Room: m.Room, User: m.User, Name: m.Name, CID: m.CID, Via: m.Via, At: m.At, Body: m.Body, Edit: m.Edit, Del: m.Del, Patient: true,
 	}, done)
 }
 

@@ -74,8 +74,9 @@ type RoomAck struct {
 
 // waiting is a message whose answer is awaited.
 type waiting struct {
-	since time.Time
-	done  func(RoomAck, error)
+	since   time.Time
+	patient bool
+	done    func(RoomAck, error)
 }
 
 // answered is a message that is stored and not yet known to be durable.
@@ -121,9 +122,19 @@ func (o opener) rooms(ctx context.Context, conn *nats.Conn, maxBytes int64, keep
 // RoomsDedup. done is called from another goroutine or before Publish returns,
 // and must not block.
 func (r *Rooms) Publish(room, id string, data []byte, done func(RoomAck, error)) {
-	n, err := r.enter(done)
+	r.publish(room, id, data, waiting{done: done})
+}
+
+// PublishPatient is Publish for what is in no hurry: its flush is one that something
+// else needs, or one that much shares, if that means to wait a moment.
+func (r *Rooms) PublishPatient(room, id string, data []byte, done func(RoomAck, error)) {
+	r.publish(room, id, data, waiting{patient: true, done: done})
+}
+
+func (r *Rooms) publish(room, id string, data []byte, w waiting) {
+	n, err := r.enter(w)
 	if err != nil {
-		done(RoomAck{}, err)
+		w.done(RoomAck{}, err)
 		return
 	}
 	err = r.conn.PublishMsg(&nats.Msg{
@@ -136,7 +147,7 @@ func (r *Rooms) Publish(room, id string, data []byte, done func(RoomAck, error))
 }
 
 // enter gives a message its number and lets it wait for its answer.
-func (r *Rooms) enter(done func(RoomAck, error)) (n uint64, err error) {
+func (r *Rooms) enter(w waiting) (n uint64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -146,7 +157,8 @@ func (r *Rooms) enter(done func(RoomAck, error)) (n uint64, err error) {
 		return 0, ErrBusy
 	}
 	r.last++
-	r.pending[r.last] = waiting{time.Now(), done}
+	w.since = time.Now()
+	r.pending[r.last] = w
 	return r.last, nil
 }
 
@@ -162,6 +174,8 @@ func (r *Rooms) settle(n uint64, ack RoomAck, err error) {
 	case !ok:
 	case err != nil:
 		w.done(RoomAck{}, err)
+	case w.patient:
+		r.stored.addPatient(answered{ack, w.done})
 	default:
 		r.stored.add(answered{ack, w.done})
 	}

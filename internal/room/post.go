@@ -21,6 +21,8 @@ type Post struct {
 	Del  uint64    // ID of the message that is deleted
 	Via  string    // of transcripts: how LINE got it
 	At   time.Time // of transcripts: when it happened
+	// Patient lets the message wait a moment for what else is flushed to disk.
+	Patient bool
 }
 
 // outgoing returns the message on its way to the store.
@@ -36,7 +38,7 @@ func (p Post) outgoing() (outgoing, error) {
 	if err != nil {
 		return outgoing{}, fmt.Errorf("post to room %s: %w", p.Room, err)
 	}
-	return outgoing{room: p.Room, user: p.User, cid: p.CID, data: data}, nil
+	return outgoing{room: p.Room, user: p.User, cid: p.CID, data: data, patient: p.Patient}, nil
 }
 
 // Post stores a message and returns its ID when it is durable.

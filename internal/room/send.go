@@ -16,6 +16,7 @@ type outgoing struct {
 	bot             *Message // where the bot gets it, too
 	notify          string   // the other one of a dm
 	name            string   // of user
+	patient         bool     // waits a moment for a flush to share
 }
 
 // Message is a message of a room as the bot gets it.
@@ -96,14 +97,20 @@ func (s *Service) mayChange(ctx context.Context, who Identity, room string, id u
 // put stores a message and calls done when it is durable, without blocking.
 func (s *Service) put(m outgoing, done func(engine.RoomAck, error)) {
 	began := time.Now()
-	s.store.Publish(m.room, m.user+":"+m.cid, m.data, func(ack engine.RoomAck, err error) {
+	publish := s.store.Publish
+	if m.patient {
+		publish = s.store.PublishPatient
+	}
+	publish(m.room, m.user+":"+m.cid, m.data, func(ack engine.RoomAck, err error) {
 		if err != nil {
 			s.metrics.refused.Inc()
 			done(ack, err)
 			return
 		}
 		s.metrics.sent.Inc()
-		s.metrics.acked.Observe(time.Since(began).Seconds())
+		if !m.patient {
+			s.metrics.acked.Observe(time.Since(began).Seconds())
+		}
 		if m.notify != "" && !ack.Duplicate {
 			s.notifyDM(m, ack.ID)
 		}

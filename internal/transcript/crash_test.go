@@ -22,7 +22,7 @@ const patience = 20 * time.Second
 type rooms struct{ *room.Service }
 
 func (r rooms) Put(m Message, done func(uint64, error)) {
-	r.PostLater(room.Post{Room: m.Room, User: m.User, Name: m.Name, CID: m.CID, Via: m.Via, At: m.At, Body: m.Body, Edit: m.Edit, Del: m.Del}, done)
+	r.PostLater(room.Post{Room: m.Room, User: m.User, Name: m.Name, CID: m.CID, Via: m.Via, At: m.At, Body: m.Body, Edit: m.Edit, Del: m.Del, Patient: true}, done)
 }
 
 func (r rooms) Before(ctx context.Context, name string, id uint64, most int) ([]Posted, error) {
@@ -190,7 +190,6 @@ func TestCrash(t *testing.T) {
 		w *writer
 	}
 	checkpoint := func(k work) {
-		k.w.storedAt = time.Time{}
 		k.h.must(k.w.settle(t.Context(), nil))
 	}
 	steps := []struct {

@@ -90,14 +90,16 @@ func (s *Service) session(ctx context.Context) error {
 }
 
 // await waits until a batch comes from any of the sources, and a moment for others, or
-// until limit.
-func (w *writer) await(ctx context.Context, limit <-chan time.Time) error {
+// for so long.
+func (w *writer) await(ctx context.Context, most time.Duration) error {
+	limit := time.NewTimer(most)
+	defer limit.Stop()
 	select {
 	case b := <-w.inbox.batches:
 		w.inbox.head = &b
 	case b := <-w.outbox.batches:
 		w.outbox.head = &b
-	case <-limit:
+	case <-limit.C:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -17,8 +17,9 @@ const (
 	// paceEvery is how often it is looked how much comes in.
 	paceEvery = 250 * time.Millisecond
 	// collect is how long the first record of a quiet log waits for more, which
-	// share one look at the logs and one flush with it.
-	collect = 150 * time.Millisecond
+	// share one look at the logs with it. Webhooks feel what is written in large
+	// lumps.
+	collect = 20 * time.Millisecond
 )
 
 // pace holds to a rate, and to less while there is much else to do.

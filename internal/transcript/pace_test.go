@@ -50,7 +50,7 @@ func TestCollect(t *testing.T) {
 			w.outbox.batches <- engine.Batch{Seq: 1}
 		}()
 		began := time.Now()
-		if err := w.await(t.Context(), nil); err != nil {
+		if err := w.await(t.Context(), time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(began); took != collect || w.inbox.head.Seq != 1 || len(w.inbox.batches) != 1 || len(w.outbox.batches) != 1 {

@@ -19,7 +19,7 @@ type writer struct {
 	sends         sends
 	rooms         uint64 // the greatest ID that was given
 	stored        checkpoint
-	storedAt      time.Time
+	settledAt     time.Time
 
 	underWay int
 	results  chan outcome // has room for all that are under way
@@ -45,20 +45,18 @@ func (s *Service) begin(ctx context.Context, cp checkpoint) (*writer, error) {
 
 // run writes until ctx ends or something fails.
 func (w *writer) run(ctx context.Context) error {
-	tick := time.NewTicker(checkpointEvery)
-	defer tick.Stop()
 	for {
 		src, err := w.choose(ctx)
 		if err != nil {
 			return err
 		}
-		if src == nil || time.Since(w.storedAt) > checkpointEvery {
+		if time.Since(w.settledAt) >= checkpointEvery {
 			if err := w.settle(ctx, src); err != nil {
 				return err
 			}
 		}
 		if src == nil {
-			if err := w.await(ctx, tick.C); err != nil {
+			if err := w.await(ctx, checkpointEvery-time.Since(w.settledAt)); err != nil {
 				return err
 			}
 			continue
@@ -95,9 +93,10 @@ func (w *writer) write(ctx context.Context, src *source) error {
 	return nil
 }
 
-// settle waits until all that was put is durable, and stores a checkpoint when it
-// is time for one. next is the log that is written next, nil for none.
+// settle waits until all that was put is durable, and stores a checkpoint. next is
+// the log that is written next, nil for none.
 func (w *writer) settle(ctx context.Context, next *source) error {
+	w.settledAt = time.Now()
 	if err := w.wait(ctx, 0); err != nil {
 		return err
 	}
@@ -110,13 +109,13 @@ func (w *writer) settle(ctx context.Context, next *source) error {
 	if next != nil {
 		w.s.behind.Store(next.head.Stored.UnixNano())
 	}
-	if cp == w.stored || time.Since(w.storedAt) < checkpointEvery {
+	if cp == w.stored {
 		return nil
 	}
 	if err := w.s.storeCheckpoint(ctx, cp); err != nil {
 		return err
 	}
-	w.stored, w.storedAt = cp, time.Now()
+	w.stored = cp
 	return nil
 }
 
