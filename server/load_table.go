@@ -15,7 +15,7 @@ import (
 // file, an environment variable and a flag.
 type Setting struct {
 	Key     string // in the file; a dot stands for nesting: "handler.timeout"
-	Arg     string // what a value is, in capitals: "DURATION"
+	Arg     string // what a value is, in capitals: "DURATION"; "" for true or false
 	Default string // as it would be written; "" for none
 	Usage   string // one sentence without its full stop
 	// Into gets the value of a program's own setting (Sources.Extra).
@@ -148,7 +148,7 @@ func countSetting(key string, def int, usage string) Setting {
 }
 
 func switchSetting(key string, def bool, usage string) Setting {
-	return Setting{Key: key, Arg: "true|false", Default: strconv.FormatBool(def), Usage: usage,
+	return Setting{Key: key, Default: strconv.FormatBool(def), Usage: usage,
 		read: func(text string) (any, error) {
 			on, err := strconv.ParseBool(text)
 			if err != nil {

@@ -120,6 +120,11 @@ type settingFlags struct {
 func addSettings(cmd *cobra.Command, settings ...server.Setting) *settingFlags {
 	for _, s := range settings {
 		text := s.Default
+		if s.Arg == "" { // a switch: given without a value it is on
+			cmd.Flags().Var(argValue{"bool", &text}, s.Flag(), s.Usage)
+			cmd.Flags().Lookup(s.Flag()).NoOptDefVal = "true"
+			continue
+		}
 		cmd.Flags().Var(argValue{s.Arg, &text}, s.Flag(), s.Usage)
 	}
 	return &settingFlags{cmd.Flags(), settings}
