@@ -27,3 +27,4 @@ export { IndexedStore, MemoryStore } from "./client/store.js";
 /** @typedef {import("./client/types.js").State} State */
 /** @typedef {import("./client/types.js").Status} Status */
 /** @typedef {import("./client/types.js").Store} Store */
+/** @typedef {import("./client/types.js").Way} Way */

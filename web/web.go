@@ -10,7 +10,9 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -69,8 +71,25 @@ func fillPage(page []byte, servers []string) []byte {
 // no others, connections to the servers, and pictures that messages name.
 func policy(servers []string) string {
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: http:; media-src https: http:; " +
-		strings.TrimSpace("connect-src 'self' "+strings.Join(servers, " ")) +
+		strings.TrimSpace("connect-src 'self' "+strings.Join(reach(servers), " ")) +
 		"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+}
+
+// reach returns the addresses that the client asks for at the servers: their
+// WebSockets, and where these do not come through events and frames.
+func reach(servers []string) []string {
+	all := slices.Clone(servers)
+	for _, server := range servers {
+		u, err := url.Parse(server)
+		if err != nil {
+			continue // the page cannot go there either
+		}
+		u.Scheme = strings.Replace(u.Scheme, "ws", "http", 1)
+		for _, name := range []string{"events", "frames"} {
+			all = append(all, u.ResolveReference(&url.URL{Path: name}).String())
+		}
+	}
+	return all
 }
 
 // serve answers with one file.

@@ -25,6 +25,8 @@ func get(t *testing.T, h http.Handler, path string, header http.Header) (*http.R
 
 func TestHandler(t *testing.T) {
 	h := web.Handler(web.Config{Servers: []string{"wss://b.example.com/chat/ws", "wss://c.example.com/chat/ws"}})
+	const connect = "connect-src 'self' wss://b.example.com/chat/ws wss://c.example.com/chat/ws " +
+		"https://b.example.com/chat/events https://b.example.com/chat/frames https://c.example.com/chat/events https://c.example.com/chat/frames;"
 	for _, tc := range []struct{ path, kind, holds string }{
 		{"/chat", "text/html; charset=utf-8", `content="wss://b.example.com/chat/ws wss://c.example.com/chat/ws"`},
 		{"/chat/client.js", "text/javascript; charset=utf-8", "export { ChatClient }"},
@@ -39,7 +41,7 @@ func TestHandler(t *testing.T) {
 				t.Errorf("status %d, type %q, want 200, %q and %q in the body", res.StatusCode, res.Header.Get("Content-Type"), tc.kind, tc.holds)
 			}
 			policy := res.Header.Get("Content-Security-Policy")
-			for _, want := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';", "connect-src 'self' wss://b.example.com/chat/ws wss://c.example.com/chat/ws;", "frame-ancestors 'none'"} {
+			for _, want := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';", connect, "frame-ancestors 'none'"} {
 				if !strings.Contains(policy, want) {
 					t.Errorf("the policy has no %q: %s", want, policy)
 				}
@@ -66,7 +68,7 @@ func TestHandler(t *testing.T) {
 // TestOnlyThese serves nothing that is not for pages.
 func TestOnlyThese(t *testing.T) {
 	h := web.Handler(web.Config{})
-	for _, path := range []string{"/chat/", "/chat/package.json", "/chat/web.go", "/chat/test/client.test.js", "/chat/page/", "/chat/client/../package.json"} {
+	for _, path := range []string{"/chat/", "/chat/package.json", "/chat/web.go", "/chat/test/sends.test.js", "/chat/page/", "/chat/client/../package.json"} {
 		if res, _ := get(t, h, path, http.Header{}); res.StatusCode == http.StatusOK {
 			t.Errorf("%s is served", path)
 		}

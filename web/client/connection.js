@@ -1,7 +1,8 @@
 // @ts-check
-/** @import { Platform, State, Status } from "./types.js" */
+/** @import { Platform, State, Status, Way } from "./types.js" */
 import { ChatError } from "./error.js";
-import { positive, socketURL } from "./platform.js";
+import { EventSocket } from "./events.js";
+import { parse, positive, socketURL } from "./platform.js";
 
 /** The version of the protocol that is spoken here. */
 const PROTOCOL = 1;
@@ -24,6 +25,10 @@ const PING_SLACK = 10_000;
 
 /** How long a server may take to show that it is there, in ms, after a tab wakes up. */
 const WAKE_LIMIT = 5_000;
+
+/** How many attempts in a row may bring no welcome before the other way is tried: where a WebSocket never came through, and where one did. */
+const PATIENCE = 2;
+const PATIENCE_PROVEN = 6;
 
 /** How long a request may go without an answer on a live connection, in ms. */
 const ANSWER_LIMIT = 10_000;
@@ -70,9 +75,12 @@ export class Connection {
   #events;
   #urls;
   #url = 0;
+  /** @type {Way} the one that was welcomed last */ #way = "websocket";
+  /** A WebSocket was welcomed. */ #proven = false;
+  /** Attempts in a row that brought no welcome. */ #failed = 0;
   /** @type {string|(() => string|Promise<string>)|undefined} */ #token;
   /** @type {Status} */ #status;
-  /** @type {WebSocket|undefined} the connection in use: what another one says is not heard */ #socket;
+  /** @type {WebSocket|EventSocket|undefined} the connection in use: what another one says is not heard */ #socket;
   /** @type {Map<number, Request>} */ #requests = new Map();
   #n = 0;
   #pingMs = 25_000;
@@ -95,7 +103,7 @@ export class Connection {
     this.#urls = urls.map(socketURL);
     this.#token = token;
     this.#events = events;
-    this.#status = { state: "stopped", attempt: 0, retryAt: 0, url: this.#urls[0], server: "", reconnects: 0 };
+    this.#status = { state: "stopped", attempt: 0, retryAt: 0, url: this.#urls[0], way: this.#way, server: "", reconnects: 0 };
   }
 
   /** @returns {Status} */
@@ -120,7 +128,7 @@ export class Connection {
   /** Connects, and stays so until `stop`. */
   start() {
     const { state } = this.#status;
-    if (state === "stopped") this.#unwake = this.#platform.onWake(() => this.wake());
+    if (state === "stopped") this.#unwake = this.#platform.onWake(() => this.#onWake());
     if (state === "stopped" || state === "login") this.#connect();
   }
 
@@ -147,6 +155,12 @@ export class Connection {
     if (!this.connected) return;
     this.post({ t: "ping" });
     this.#watch(WAKE_LIMIT);
+  }
+
+  /** The tab or the network is back: what failed without them says nothing of the way. */
+  #onWake() {
+    this.#failed = 0;
+    this.wake();
   }
 
   /** @param {Record<string, unknown>} frame @returns {boolean} whether there was a connection to write it to */
@@ -197,23 +211,32 @@ export class Connection {
 
   #connect() {
     this.#clear("retry");
-    this.#to("connecting", { url: this.#urls[this.#url] });
-    /** @type {WebSocket} */
+    const url = this.#urls[this.#url];
+    const way = this.#choose();
+    this.#to("connecting", { url, way });
+    /** @type {WebSocket|EventSocket} */
     let socket;
     try {
-      socket = this.#platform.connect(this.#urls[this.#url]);
+      socket = way === "websocket" ? this.#platform.connect(url) : new EventSocket(this.#platform, url);
     } catch {
       return this.#wait(0);
     }
     this.#socket = socket;
     const mine = () => this.#socket === socket;
     socket.addEventListener("open", () => mine() && void this.#hello(socket));
-    socket.addEventListener("message", (event) => mine() && this.#receive(event.data));
-    socket.addEventListener("close", (event) => mine() && this.#closed(event.code));
+    socket.addEventListener("message", (/** @type {any} */ event) => mine() && this.#receive(event.data));
+    socket.addEventListener("close", (/** @type {any} */ event) => mine() && this.#closed(event.code));
     this.#after("open", CONNECT_LIMIT, () => this.drop());
   }
 
-  /** @param {WebSocket} socket */
+  /** The way of the next attempt: once the usual one has failed too often, both in turn, each at every server. @returns {Way} */
+  #choose() {
+    const over = this.#failed - (this.#proven ? PATIENCE_PROVEN : PATIENCE);
+    const usual = over < 0 || Math.floor(over / this.#urls.length) % 2 === 1;
+    return usual === (this.#way === "websocket") ? "websocket" : "events";
+  }
+
+  /** @param {WebSocket|EventSocket} socket */
   async #hello(socket) {
     try {
       const token = typeof this.#token === "function" ? await this.#token() : this.#token;
@@ -248,6 +271,9 @@ export class Connection {
     if (this.#status.state !== "connecting") return;
     this.#clear("open");
     this.#openedAt = this.#platform.now();
+    this.#failed = 0;
+    this.#way = this.#status.way;
+    if (this.#way === "websocket") this.#proven = true;
     this.#pingMs = positive(f.ping_s, 25) * 1000;
     this.#events.welcome({
       user: String(f.user),
@@ -317,6 +343,7 @@ export class Connection {
 
   /** Waits before the next connection, which never ends the trying. @param {number} least the exponent to begin with */
   #wait(least) {
+    if (this.#status.state === "connecting") this.#failed++;
     const attempt = this.#status.attempt + 1;
     const n = Math.min(Math.max(attempt - 1, least), 10);
     const ms = this.#platform.random() * Math.min(BACKOFF_MAX, BACKOFF_BASE * 2 ** n);
@@ -339,15 +366,5 @@ export class Connection {
   #clear(name) {
     this.#platform.clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);
-  }
-}
-
-/** @param {string} line @returns {Record<string, any>|undefined} */
-function parse(line) {
-  try {
-    const frame = JSON.parse(line);
-    return typeof frame === "object" && frame !== null ? frame : undefined;
-  } catch {
-    return undefined;
   }
 }

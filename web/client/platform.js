@@ -5,6 +5,7 @@
 export function browser() {
   return {
     connect: (url) => new WebSocket(url),
+    fetch: (url, init) => globalThis.fetch(url, init),
     now: () => Date.now(),
     setTimeout: (run, ms) => globalThis.setTimeout(run, ms),
     clearTimeout: (timer) => globalThis.clearTimeout(timer),
@@ -30,6 +31,16 @@ export function socketURL(url) {
   const absolute = new URL(url, globalThis.document?.baseURI);
   absolute.protocol = absolute.protocol.replace(/^http/, "ws");
   return absolute.href;
+}
+
+/** @param {string} text @returns {Record<string, any>|undefined} the object of JSON that it is */
+export function parse(text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** 22 characters with 128 random bits. crypto.randomUUID is only there with TLS. */

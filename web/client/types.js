@@ -58,11 +58,17 @@
  */
 
 /**
+ * How the frames go: by a WebSocket, or, where none comes through, by server-sent events and POST.
+ * @typedef {"websocket"|"events"} Way
+ */
+
+/**
  * @typedef {object} Status
  * @property {State} state
  * @property {number} attempt connections that failed in a row
  * @property {number} retryAt when the next one begins, ms since 1970; 0 unless waiting
  * @property {string} url the server in use or next
+ * @property {Way} way the one in use or tried last
  * @property {string} server the name that the server gave itself
  * @property {number} reconnects how often a broken connection was replaced
  */
@@ -81,6 +87,7 @@
  * What a browser lends; tests lend their own.
  * @typedef {object} Platform
  * @property {(url: string) => WebSocket} connect
+ * @property {(url: string, init: RequestInit) => Promise<Response>} fetch
  * @property {() => number} now
  * @property {(run: () => void, ms: number) => any} setTimeout
  * @property {(timer: any) => void} clearTimeout

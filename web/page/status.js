@@ -1,6 +1,6 @@
 // @ts-check
 /** @import { Store } from "./store.js" */
-import { fill, h, icon } from "./dom.js";
+import { byId, fill, h, icon } from "./dom.js";
 import { Part } from "./part.js";
 import { t } from "./words.js";
 
@@ -54,6 +54,7 @@ export class Status extends Part {
     } else if (!connected) {
       this.#moved = false;
     }
+    byId("me").title = connected && status.way === "events" ? t("over-http") : "";
     document.body.dataset.state = connected ? "connected" : "broken";
     if (connected) this.#showConnected(now, unsent);
     else this.#showBroken(now, unsent);

@@ -98,6 +98,44 @@ export class Socket extends EventTarget {
   }
 }
 
+/** The server's end of a stream of server-sent events, with the frames that are posted for it. */
+export class Stream extends Socket {
+  readyState = 1;
+  conn;
+  body;
+  /** @type {any} */ #out;
+
+  /** @param {Server} server @param {string} url of the WebSocket in whose place it is @param {string} conn */
+  constructor(server, url, conn) {
+    super(server, url);
+    this.conn = conn;
+    this.body = new ReadableStream({ start: (out) => (this.#out = out) });
+  }
+
+  /** @param {...any} frames each an event */
+  say(...frames) {
+    for (const f of frames) this.#write(`data: ${JSON.stringify(f)}\n\n`);
+  }
+
+  /** @param {number} code 1006 for a network that breaks in the middle of it */
+  end(code) {
+    if (this.readyState === 3) return;
+    if (code !== 1006) this.say({ t: "close", code, reason: "" });
+    this.readyState = 3;
+    this.server.sockets.delete(this);
+    if (code === 1006) this.#out.error(new TypeError("the network broke"));
+    else this.#out.close();
+  }
+
+  /** Writes in two pieces, cut anywhere. @param {string} text */
+  #write(text) {
+    if (this.readyState === 3) return;
+    const bytes = new TextEncoder().encode(text);
+    const cut = Math.floor(this.server.random() * bytes.length);
+    for (const piece of [bytes.slice(0, cut), bytes.slice(cut)]) if (piece.length > 0) this.#out.enqueue(piece);
+  }
+}
+
 /**
  * All instances of a server: they share the rooms. Faults are probabilities.
  */
@@ -107,7 +145,11 @@ export class Server {
   /** @type {Map<string, {id: number, ts: number}>} */ known = new Map();
   /** URLs that refuse connections. @type {Set<string>} */ down = new Set();
   /** All that were tried. @type {string[]} */ tried = [];
-  faults = { ack: 0, live: 0, frame: 0, nack: 0 };
+  /** The answer to a POST gets lost: post. */
+  faults = { ack: 0, live: 0, frame: 0, nack: 0, post: 0 };
+  /** Requests in the place of WebSockets. @type {{url: string, init: any}[]} */ requests = [];
+  /** Answers to requests, instead of the server's own, by the last part of their path. @type {Record<string, (init: any) => Promise<any>>} */
+  insteadOf = {};
   welcome = { dedup_s: 120, ping_s: 25 };
   replayMost = 1000;
   epoch = "e1";
@@ -138,6 +180,45 @@ export class Server {
     return socket;
   }
 
+  /** What is asked for in the place of a WebSocket. @param {string} url @param {any} init @param {string} user @returns {Promise<any>} */
+  async fetch(url, init, user) {
+    this.requests.push({ url, init });
+    init.signal.throwIfAborted();
+    const { host, pathname, searchParams } = new URL(url);
+    const what = pathname.slice("/chat/".length);
+    const socketURL = `ws://${host}/chat/ws`;
+    if (what === "events") this.tried.push(url);
+    const instead = this.insteadOf[what];
+    if (instead) return instead(init);
+    if (this.down.has(socketURL)) throw new TypeError("there is no server");
+    return what === "events" ? this.#stream(socketURL, init, user) : this.#take(searchParams.get("conn"), init);
+  }
+
+  /** @param {string} url @param {any} init @param {string} user */
+  #stream(url, init, user) {
+    const stream = new Stream(this, url, `conn ${this.requests.length}`);
+    stream.user = user;
+    init.signal.addEventListener("abort", () => stream.end(1006));
+    this.sockets.add(stream);
+    this.onFrame(stream, { t: "hello" });
+    return new Response(stream.body, { headers: { "Content-Type": "text/event-stream" } });
+  }
+
+  /** @param {string|null} conn @param {any} init */
+  async #take(conn, init) {
+    const stream = [...this.sockets].find((s) => s instanceof Stream && s.conn === conn);
+    if (!stream) return new Response("", { status: 404 });
+    for (const line of init.body.split("\n")) {
+      const frame = JSON.parse(line);
+      stream.received.push(frame);
+      if (stream.readyState === 1) this.onFrame(stream, frame);
+    }
+    await null;
+    init.signal.throwIfAborted();
+    if (this.#happens("post")) throw new TypeError("the network broke");
+    return new Response(null, { status: 204 });
+  }
+
   /** @param {keyof Server["faults"]} fault */
   #happens(fault) {
     return this.random() < this.faults[fault];
@@ -159,7 +240,7 @@ export class Server {
       case "hello":
         return s.say({
           t: "welcome",
-          conn: "c",
+          conn: s instanceof Stream ? s.conn : "c",
           user: s.user,
           name: s.user.toUpperCase(),
           epoch: this.epoch,
@@ -299,6 +380,7 @@ class Channels {
 
 /** A browser: its tabs share a store, locks and channels. */
 export class Browser {
+  /** No WebSocket comes through. */ blocked = false;
   store = new MemoryStore();
   locks = new Locks();
   channels = new Channels();
@@ -324,10 +406,12 @@ export class Browser {
       platform: {
         connect: (url) => {
           const socket = this.server.connect(url, this.user);
+          if (this.blocked) socket.end(1006);
           const listen = socket.addEventListener.bind(socket);
           socket.addEventListener = (/** @type {string} */ name, /** @type {any} */ run) => listen(name, (event) => state.frozen || run(event));
           return /** @type {any} */ (socket);
         },
+        fetch: (url, init) => this.server.fetch(url, init, this.user),
         now: () => clock.now,
         setTimeout: (run, ms) => clock.set(() => state.frozen || run(), ms),
         clearTimeout: (timer) => clock.clear(timer),

@@ -24,12 +24,15 @@ async function run(seed) {
     for (const name of ROOMS) client.join(name);
     tabs.push({ browser, client });
   };
-  for (const browser of browsers) open(browser);
+  for (const browser of browsers) {
+    browser.blocked = random() < 0.5;
+    open(browser);
+  }
   await clock.pass(5);
 
   /** What was said, by sender and room. @type {Map<string, string[]>} */
   const said = new Map();
-  server.faults = { ack: 0.15, live: 0.1, frame: 0.02, nack: 0.1 };
+  server.faults = { ack: 0.15, live: 0.1, frame: 0.02, nack: 0.1, post: 0.05 };
   for (let i = 0; i < 60; i++) {
     const r = random();
     if (r < 0.5) {
@@ -41,6 +44,11 @@ async function run(seed) {
       await client.join(name).send({ type: "text", text: words });
     } else if (r < 0.65) {
       for (const s of server.sockets) if (random() < 0.5) s.end(1006);
+    } else if (r < 0.67) {
+      // Another network: the one before it is gone.
+      const browser = pick(browsers);
+      browser.blocked = !browser.blocked;
+      for (const s of server.sockets) if (s.user === browser.user) s.end(1006);
     } else if (r < 0.72) {
       const url = pick(URLS);
       server.down.add(url);
@@ -64,7 +72,7 @@ async function run(seed) {
     await clock.pass(random() * 400);
   }
 
-  server.faults = { ack: 0, live: 0, frame: 0, nack: 0 };
+  server.faults = { ack: 0, live: 0, frame: 0, nack: 0, post: 0 };
   server.down.clear();
   await clock.pass(120_000);
   for (const name of ROOMS) server.say(name, "end", { type: "text", text: "end" });
