@@ -200,7 +200,6 @@ export class EventSocket extends EventTarget {
   #end(code) {
     if (this.readyState === 3) return;
     this.readyState = 3;
-    this.#waiting = [];
     this.#ended.abort();
     queueMicrotask(() => this.dispatchEvent(Object.assign(new Event("close"), { code })));
   }

@@ -157,6 +157,17 @@ test("frames are posted in order, one POST at a time, together where they may be
   }
 });
 
+test("only what waits is bounded", async () => {
+  const { requests, socket } = await welcomed();
+  for (let i = 1; i <= 300; i++) {
+    socket.send("x".repeat(64_000));
+    await settle();
+    requests[i].answer(new Response(null, { status: 204 }));
+  }
+  await settle();
+  assert.equal(socket.readyState, 1);
+});
+
 test("what is sent before the welcome waits for it", async () => {
   const { requests, socket, stream, write } = open();
   await settle();
@@ -189,7 +200,8 @@ for (const { name, answer, want } of [
   { name: "another origin", answer: new Response("", { status: 403 }), want: 1006 },
   { name: "too many", answer: new Response("", { status: 429 }), want: 1013 },
   { name: "overloaded", answer: new Response("", { status: 503 }), want: 1013 },
-  { name: "a page of somebody in between", answer: new Response("<p>Log in</p>", { headers: { "Content-Type": "text/html" } }), want: 1006 },
+  { name: "a page of somebody in between", answer: new Response("data: {}\n\n", { headers: { "Content-Type": "text/html" } }), want: 1006 },
+  { name: "a broken proxy", answer: new Response("data: {}\n\n", { status: 502, headers: { "Content-Type": "text/event-stream" } }), want: 1006 },
 ]) {
   test(`refused: ${name}`, async () => {
     const { heard, requests, socket } = open();
@@ -294,13 +306,22 @@ test("the ways are tried in turn, each at every server, and the one that was wel
 
   server.down.clear();
   browser.blocked = true;
-  await clock.pass(120_000);
-  assert.equal(client.status.way, "events");
+  while (client.status.state !== "connected") await clock.pass(100);
+  for (let i = 0; i < 5; i++) {
+    const { length } = server.tried;
+    only(server).end(1006);
+    await clock.pass(30_000);
+    assert.equal(client.status.way, "events");
+    assert.equal(server.tried.length, length + 1);
+  }
   const { length } = server.tried;
+  for (const url of urls) server.down.add(url);
   only(server).end(1006);
-  await clock.pass(30_000);
-  assert.equal(client.status.way, "events");
-  assert.equal(server.tried.length, length + 1);
+  await clock.pass(60_000);
+  assert.deepEqual(
+    server.tried.slice(length, length + 6).map((url) => new URL(url).protocol),
+    ["http:", "http:", "ws:", "ws:", "http:", "http:"],
+  );
 });
 
 test("a WebSocket that came through once is given more time, and anew when the tab or the network comes back", async () => {
