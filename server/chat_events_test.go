@@ -71,6 +71,7 @@ func TestChatPageWithoutWebSockets(t *testing.T) {
 			defer func() { done <- struct{}{} }()
 			for n := range each {
 				if p == hanako && n == killAt {
+					p.await(`document.querySelectorAll(".message[data-state='']").length >= 10`)
 					killed.kill()
 				}
 				p.say(fmt.Sprint(p.name, " ", n))

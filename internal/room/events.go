@@ -49,14 +49,18 @@ func (s *Service) serveEvents(w http.ResponseWriter, r *http.Request) {
 		st.shut()
 	}
 	c.send(c.welcomeFrame())
-	s.serveStream(c, st, "events", func(ctx context.Context) {
-		for i, room := range rooms {
-			f := clientFrame{T: "join", N: int64(i + 1), Room: room, Last: at.last(room), Epoch: at.epoch}
-			if c.serve(ctx, &f) != nil {
-				return // unreachable: a join ends no connection
+	var join func(ctx context.Context) // none without rooms: a POST may come as soon as the welcome is there
+	if len(rooms) > 0 {
+		join = func(ctx context.Context) {
+			for i, room := range rooms {
+				f := clientFrame{T: "join", N: int64(i + 1), Room: room, Last: at.last(room), Epoch: at.epoch}
+				if c.serve(ctx, &f) != nil {
+					return // unreachable: a join ends no connection
+				}
 			}
 		}
-	})
+	}
+	s.serveStream(c, st, "events", join)
 }
 
 // clientOf makes a client of a request whose answer is a stream; false when it was

@@ -143,22 +143,23 @@ func closeText(payload []byte) []byte {
 func appendLine(b, frame []byte) []byte { return append(append(b, frame...), '\n') }
 
 // serveStream serves a client whose frames go into an answer, until the answer is
-// over. handle has the client's frames handled meanwhile.
+// over. handle has the client's frames handled meanwhile, nil for none.
 func (s *Service) serveStream(c *client, st *stream, way string, handle func(ctx context.Context)) {
 	defer s.readers.Done()
 	s.metrics.clients.WithLabelValues(way).Inc()
 	defer s.metrics.clients.WithLabelValues(way).Dec()
-	st.turn <- struct{}{}
-	handled := make(chan struct{})
-	go func() { // awaited below
-		defer close(handled)
-		handle(st.ctx)
-		<-st.turn
-	}()
+	var handling sync.WaitGroup
+	if handle != nil {
+		st.turn <- struct{}{}
+		handling.Go(func() { // awaited below
+			handle(st.ctx)
+			<-st.turn
+		})
+	}
 	st.pump(c)
 	s.forgetStream(c)
 	c.shut()
-	<-handled
+	handling.Wait()
 	st.turn <- struct{}{} // nobody handles frames any more
 	for _, m := range c.joined {
 		m.room.leave(m)
