@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/line-frontdesk/frontdesk/server"
 )
 
@@ -113,4 +115,30 @@ func TestChatPageWithoutWebSockets(t *testing.T) {
 	if !slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, "Connected again") }) {
 		t.Errorf("the page did not say that it is connected again, but %q", said)
 	}
+}
+
+// TestChatEventsOfAnotherServer lets a page go on at another server without
+// WebSockets: its policy and that server's must allow it.
+func TestChatEventsOfAnotherServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts two servers")
+	}
+	t.Parallel()
+	ctx := chatBrowser(t)
+	pair := startPair(t)
+	hanako := openChat(ctx, t, "http://"+pair[0].addr, "Hanako")
+	const over = `(async () => {
+		const { ChatClient, MemoryStore } = await import(location.origin + "/chat/client.js");
+		const connect = () => { throw new Error("no WebSocket"); };
+		const client = new ChatClient({ urls: "ws://%s/chat/ws", store: new MemoryStore(), name: "other", platform: { connect } });
+		const room = client.join("lobby");
+		client.start();
+		await room.send({ type: "text", text: "from the other server" });
+		window.__other = client;
+	})()`
+	hanako.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(over, pair[1].addr), chromedp.EvalAwaitPromise))
+	if got := hanako.awaitMessages(1); got[0] != "from the other server" {
+		t.Errorf("got %q", got)
+	}
+	hanako.await(`__other.status.way === "events" && __other.pending().length === 0`)
 }
