@@ -14,8 +14,11 @@ const TALLEST = 160;
 
 /** The lower end of a room: text and quick replies. */
 export class Composer extends Part {
-  /** Enter was pressed for a new line, not to send. Some drivers insert one although the key was taken. */
-  #newLine = false;
+  /**
+   * What the last key wants, until something is put in: "newline" asks for one; "taken" does not, though some drivers insert one all the same.
+   * A new line that comes with neither is the Enter of a phone's keyboard.
+   */
+  #key = "";
   #text = /** @type {HTMLTextAreaElement} */ (byId("text"));
   #send = /** @type {HTMLButtonElement} */ (byId("send"));
   #note = byId("composer-note");
@@ -36,9 +39,12 @@ export class Composer extends Part {
     });
     this.#text.addEventListener("keydown", (event) => this.#onKey(event));
     this.#text.addEventListener("beforeinput", (event) => {
-      if (event.inputType === "insertLineBreak" && !this.#newLine) event.preventDefault();
+      if (event.inputType !== "insertLineBreak" || this.#key === "newline") return;
+      event.preventDefault();
+      if (this.#key === "" && !event.isComposing) this.#submit();
     });
     this.#text.addEventListener("input", () => {
+      this.#key = "";
       this.#resize();
       if (this.#text.value.trim() !== "" && !this.#editing) this.store.room?.type();
     });
@@ -118,7 +124,7 @@ export class Composer extends Part {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    this.#newLine = event.key === "Enter" && event.shiftKey;
+    this.#key = event.key !== "Enter" ? "" : event.shiftKey ? "newline" : "taken";
     // keyCode 229: Safari ends the composition before the Enter that ended it.
     const composing = event.isComposing || event.keyCode === 229;
     if (event.key === "Enter" && !event.shiftKey && !composing) {
