@@ -129,10 +129,10 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// screenshot takes a picture once the page has come to rest.
+// screenshot takes a picture once the page has come to rest, but for what never does.
 func screenshot(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
-	const moving = `document.getAnimations().length`
+	const moving = `document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).length`
 	for n := 1; n > 0; {
 		var err error
 		if n, err = chromedp.Run(ctx, chromedp.Evaluate[int](moving)); err != nil {
