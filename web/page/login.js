@@ -38,6 +38,7 @@ export class Login extends HTMLElement {
     return new Promise((resolve) => {
       this.#done = (session) => {
         this.hidden = true;
+        this.#token.value = ""; // it is of no more use, and the next one is another
         resolve(session);
       };
     });

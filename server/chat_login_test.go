@@ -1,0 +1,102 @@
+package server_test
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"github.com/line-frontdesk/frontdesk/internal/engine"
+	"github.com/line-frontdesk/frontdesk/internal/room"
+	"github.com/line-frontdesk/frontdesk/server"
+
+	"github.com/line-frontdesk/frontdesk/bots/parrot"
+)
+
+// tokensOf makes tokens of a user, before the server starts.
+func tokensOf(t *testing.T, data, user, name string, lives ...time.Duration) (tokens []string) {
+	t.Helper()
+	eng, err := engine.Open(t.Context(), engine.Config{Dir: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := eng.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	chat, err := room.New(t.Context(), room.Config{Engine: eng})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, life := range lives {
+		token, err := chat.Token(room.Identity{User: user, Name: name, Expires: time.Now().Add(life)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens = append(tokens, token)
+	}
+	return tokens
+}
+
+// TestChatPageLoginAgain lets a login end while one writes and an answer is lost: the
+// page asks for another, and then sends once what is not sent, keeps what is being
+// written, and is not loaded again.
+func TestChatPageLoginAgain(t *testing.T) {
+	t.Parallel()
+	const life = 4 * time.Second // of the first login
+	ctx := chatBrowser(t)
+	var tokens []string
+	h := newChatHouse(t, parrot.New(), func(cfg *server.Config) {
+		cfg.Data = filepath.Join(t.TempDir(), "data")
+		cfg.Chat.Lobby = true
+		tokens = tokensOf(t, cfg.Data, "hanako", "Hanako", life, time.Hour)
+	})
+	w := startWire(t, h.addr)
+	far := "http://" + w.listener.Addr().String()
+
+	ctx, cancel := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	p := &chatPage{t, ctx, "Hanako"}
+	t.Cleanup(p.check)
+	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	call(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchPage})
+	p.do(chromedp.Navigate(far+"/chat#lobby"), chromedp.WaitVisible("#login-name"), chromedp.Click("#login-other"))
+	p.say(tokens[0])
+	p.await(`document.querySelector("#room-title").textContent === "Lobby" && !document.querySelector("#text").disabled`)
+	p.do(chromedp.Evaluate[chromedp.Void](`window.__same = true`))
+	p.say("before")
+	p.awaitMessages(1)
+
+	w.set(true, false) // the message arrives, and no answer comes
+	p.say("stored, and not acknowledged")
+	w.set(false, false)
+	p.say("on its way")
+	p.write("unfinished")
+	time.Sleep(life) // the login ends
+	w.hangUp()
+	w.set(true, true)
+	p.do(chromedp.WaitVisible("#login-token"))
+	p.await(`document.querySelector("#login .note").textContent.startsWith("Your login has ended.") && document.activeElement.id === "login-token"`)
+	if seen := eval[bool](p, `document.querySelector("#chat").checkVisibility()`); seen {
+		t.Error("the chat is shown to one who is not logged in")
+	}
+	p.picture("chat-login-again.png")
+	p.say(tokens[1])
+
+	want := []string{"before", "stored, and not acknowledged", "on its way"}
+	if got := p.awaitMessages(3); !slices.Equal(got, want) {
+		t.Errorf("after the login the page shows %q, want %q", got, want)
+	}
+	p.await(`document.querySelector("#text").value === "unfinished" && document.querySelector("#chat").checkVisibility()`)
+	if !eval[bool](p, `window.__same === true`) {
+		t.Error("the page was loaded again")
+	}
+	if got := openChat(ctx, t, "http://"+h.addr, "Taro").awaitMessages(3); !slices.Equal(got, want) {
+		t.Errorf("Taro sees %q, want %q", got, want)
+	}
+}
