@@ -10,11 +10,10 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"github.com/line-frontdesk/frontdesk/bots/parrot"
 	"github.com/line-frontdesk/frontdesk/internal/engine"
 	"github.com/line-frontdesk/frontdesk/internal/room"
 	"github.com/line-frontdesk/frontdesk/server"
-
-	"github.com/line-frontdesk/frontdesk/bots/parrot"
 )
 
 // tokensOf makes tokens of a user, before the server starts.

@@ -110,6 +110,12 @@ func TestChatPageBot(t *testing.T) {
 	if off := eval[bool](p, `[...document.querySelectorAll(".action")].find((a) => a.textContent === "Camera").disabled`); !off {
 		t.Error("a button that only LINE can serve can be pressed")
 	}
+	// Tab passes the links of other messages and reaches the newest one.
+	p.press("m", kb.ModifierAlt)
+	p.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(".picture").focus()`))
+	p.press(kb.Tab)
+	p.press(kb.Tab)
+	p.await(newest + ` === document.activeElement`)
 	p.nameless()
 	p.picture("chat-bot-all.png")
 	want = p.awaitMessages(10)

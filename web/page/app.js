@@ -67,7 +67,7 @@ function run(store) {
   WIDE.addEventListener("change", view);
   store.on("open", () => {
     const name = store.room?.name ?? "";
-    if (named() !== name && (WIDE.matches || document.body.dataset.opening !== "first")) location.hash = encodeURIComponent(name);
+    if (named() !== name) location.hash = encodeURIComponent(name);
     if (WIDE.matches && document.body.dataset.view === "room") composer.focusText();
     else if (document.body.dataset.view === "room") byId("room-title").focus();
   });

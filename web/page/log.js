@@ -53,7 +53,10 @@ export class Log extends Part {
     store.client.addEventListener("arrived", (event) => this.#announce(/** @type {any} */ (event).detail));
     this.#list.addEventListener("click", (event) => this.#onClick(event));
     this.#list.addEventListener("keydown", (event) => this.#onKey(event));
-    this.#list.addEventListener("focusin", (event) => this.#setCurrent(keyOf(event.target)));
+    this.#list.addEventListener("focusin", ({ target }) => {
+      // Not for a link inside: Tab would pass it and then miss the message that it was to reach.
+      if (target instanceof Element && target.matches(".message")) this.#setCurrent(keyOf(target));
+    });
     this.#list.addEventListener("load", () => this.#keepEnd(), true);
     this.#toNewest.addEventListener("click", () => this.#toEnd());
     this.#scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
