@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -212,7 +213,7 @@ func TestEventsOverHTTP2(t *testing.T) {
 			break
 		}
 	}
-	if _, err := ann.hear(); err != io.EOF {
+	if _, err := ann.hear(); !errors.Is(err, io.EOF) {
 		t.Errorf("the answer ends with %v", err)
 	}
 }
@@ -410,7 +411,7 @@ func TestEventsEnd(t *testing.T) {
 			break
 		}
 	}
-	if _, err := ann.hear(); err != io.EOF {
+	if _, err := ann.hear(); !errors.Is(err, io.EOF) {
 		t.Errorf("the answer ends with %v", err)
 	}
 	await(t, "the stream is gone", func() bool { return d.streamOf(ann.conn) == nil && len(d.all()) == 0 })
@@ -434,7 +435,7 @@ func TestDrain(t *testing.T) {
 	if ev := ann.next("close"); ev.closing != closeRestart {
 		t.Errorf("close: %+v", ev)
 	}
-	if _, err := ann.hear(); err != io.EOF {
+	if _, err := ann.hear(); !errors.Is(err, io.EOF) {
 		t.Errorf("the answer ends with %v", err)
 	}
 	if code := ben.closed(); code != closeRestart {
