@@ -19,7 +19,7 @@ const (
 	// collect is how long the first record of a quiet log waits for more, which
 	// share one look at the logs with it. Webhooks feel what is written in large
 	// lumps.
-	collect = 20 * time.Millisecond
+	collect = 5 * time.Millisecond
 )
 
 // pace holds to a rate, and to less while there is much else to do.
