@@ -108,12 +108,12 @@ func (s *Service) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.dismiss()
 		return
 	}
+	nc.SetReadDeadline(helloDeadline()) // an error shows at the first read
 	c.out = socket{nc}
 	if !s.add(c) {
 		nc.Close()
 		return
 	}
-	nc.SetReadDeadline(helloDeadline())                                                        // an error shows at the first read
 	go s.serveClient(c, &frameReader{nc: nc, buf: early, limit: MaxFrame, control: c.control}) // awaited by Run: s.readers
 }
 
