@@ -142,8 +142,8 @@ async function main() {
   store.on("state", async () => {
     if (store.client.status.state !== "login") return;
     byId("chat").hidden = true;
-    const again = await login.ask(t("login-again"));
-    // Another user's page begins anew.
+    const again = await login.ask(t(store.me.startsWith("g-") ? "guest-ended" : "login-again"));
+    // Another user's page begins anew; a guest is always another one.
     if (again.user !== store.me) return location.reload();
     byId("chat").hidden = false;
     dispatchEvent(new Event("hashchange"));
