@@ -396,16 +396,16 @@ func TestOneTurn(t *testing.T) {
 
 // TestEventsEnd: a stream that the server ends says why, and is whole.
 func TestEventsEnd(t *testing.T) {
-	d := newDesk(t, func(cfg *Config) { cfg.Rate = 2 })
+	d := newDesk(t, nil)
 	ann := d.listen(t, "ann", "")
-	ann.say("%s", strings.Repeat(`{"t":"rooms","n":1}`+"\n", 40))
+	ann.say(`{"t":"rooms","n":1}` + "\n" + `{"t":"auth","n":2,"token":"bad"}`)
 	for {
 		ev, err := ann.hear()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if ev.T == "close" {
-			if ev.closing != closeRate || ev.Text == "" {
+			if ev.closing != closeAuth || ev.Text == "" {
 				t.Errorf("got %+v", ev)
 			}
 			break
