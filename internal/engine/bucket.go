@@ -91,7 +91,8 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 
 // DeleteAll removes all keys that match a pattern such as "chunk.42.>", at once
 // and without the mark of a deleted key that Delete leaves in the store for each.
-// It waits until nobody lists keys.
+// It waits until nobody lists keys. A key that was written more often than the bucket
+// has history may come back when the machine fails: it is for keys written once.
 func (b *Bucket) DeleteAll(ctx context.Context, pattern string) error {
 	b.listing.Lock()
 	defer b.listing.Unlock()

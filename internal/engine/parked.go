@@ -45,7 +45,7 @@ func (o opener) parked(ctx context.Context, maxBytes int64) (*Parked, error) {
 		Storage:           jetstream.FileStorage,
 		Discard:           jetstream.DiscardNew,
 		MaxBytes:          maxBytes + parkedReserve,
-		MaxMsgsPerSubject: 2, // while one is replaced, see write
+		MaxMsgsPerSubject: -1, // write deletes the earlier one
 		Replicas:          o.replicas,
 	})
 	if err != nil {
@@ -74,9 +74,10 @@ func (p *Parked) Take(ctx context.Context, a Answer, by string) error {
 	return p.write(ctx, a)
 }
 
-// write stores an answer and deletes an earlier one with its key. The stream's
-// limit for each subject must not do that: what it removes leaves no trace on disk,
-// and would come back if the later one is deleted and the process killed.
+// write stores an answer and deletes an earlier one with its key, and more where
+// processes were killed in between. A limit of the stream for each subject must not do
+// that: what it removes leaves no trace on disk, and would come back if the later one
+// is deleted and the process killed.
 func (p *Parked) write(ctx context.Context, a Answer) error {
 	data, err := json.Marshal(a)
 	if err != nil {

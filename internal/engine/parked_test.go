@@ -148,3 +148,42 @@ func TestParkedSurvives(t *testing.T) {
 		})
 	}
 }
+
+// Answers that were replaced do not come back, also when processes were killed while
+// they replaced one, before they could delete the earlier.
+func TestParkedReplacedAfterKills(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	reopen := func(e *Engine) *Engine {
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(cfg.Dir, cleanMark)); err != nil {
+			t.Fatal(err)
+		}
+		return mustOpen(t, cfg)
+	}
+	e := mustOpen(t, cfg)
+	park(t, e.Parked, answerTo("E0", "keeps its block"))
+	for _, text := range []string{"one", "two"} {
+		data, err := json.Marshal(answerTo("E1", text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Parked.js.Publish(t.Context(), parkedSubject("main/E1"), data); err != nil {
+			t.Fatal(err)
+		}
+		e = reopen(e)
+	}
+	park(t, e.Parked, answerTo("E1", "three"))
+	e = reopen(e)
+	if got, want := parkedTexts(t, e.Parked, 9), []string{`E0 "keeps its block" `, `E1 "three" `}; !slices.Equal(got, want) {
+		t.Errorf("listed %q, want %q", got, want)
+	}
+	if err := e.Parked.Delete(t.Context(), "main/E1"); err != nil {
+		t.Fatal(err)
+	}
+	e = reopen(e)
+	if a, err := e.Parked.Get(t.Context(), "main/E1"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("deleted: got %+v, %v", a, err)
+	}
+}
