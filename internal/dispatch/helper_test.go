@@ -3,11 +3,13 @@ package dispatch
 import (
 	"context"
 	"encoding"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +32,8 @@ type house struct {
 	d      *Dispatcher
 	cancel context.CancelFunc
 	ended  chan error
+
+	atCrash map[engine.Pos]int // how many crashes found an event at work
 }
 
 // newHouse opens a store in a new folder. change may alter the dispatcher's
@@ -55,7 +59,7 @@ func newHouseOn(t testing.TB, store engine.Config, h frontdesk.HandlerFunc, chan
 	if change != nil {
 		change(&cfg)
 	}
-	w := &house{t: t, cfg: cfg, store: store}
+	w := &house{t: t, cfg: cfg, store: store, atCrash: map[engine.Pos]int{}}
 	w.open()
 	t.Cleanup(func() {
 		w.stop()
@@ -136,6 +140,11 @@ func (w *house) crash() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	for slot := range slices.Chunk(left, slotSize) {
+		if len(slot) == slotSize {
+			w.atCrash[engine.Pos(binary.BigEndian.Uint64(slot))]++ // 0, a free one, is no event's
+		}
+	}
 	w.close()
 	w.cancel()
 	w.cancel = nil
@@ -152,6 +161,28 @@ func (w *house) crash() {
 		w.t.Fatal(err)
 	}
 	w.open()
+}
+
+// blamed returns the IDs of the events that may have become dead letters because they
+// were at work at so many crashes.
+func (w *house) blamed() map[string]bool {
+	w.t.Helper()
+	ids := map[string]bool{}
+	err := w.eng.Inbox.Scan(w.t.Context(), 0, func(b engine.Batch) bool {
+		for pos, rec := range b.Records() {
+			ev, err := engine.ParseEvent(rec)
+			if err != nil {
+				w.t.Error(err)
+			} else if w.atCrash[pos] >= maxCrashes {
+				ids[ev.ID] = true
+			}
+		}
+		return true
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return ids
 }
 
 // accept stores events as the front desk does, each request by itself.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -84,6 +85,7 @@ func TestDispatcherAgainstModel(t *testing.T) {
 	w.stop()
 	w.close()
 	w.open()
+	plan.excuse(t, w.blamed(), w.letters())
 	plan.check(t, w.entries(), w.letters())
 	plan.checkButtons(t, w.outbox(), w.parked())
 }
@@ -94,6 +96,7 @@ type plan struct {
 	verdicts map[string]string // by event ID
 	handled  map[string]bool
 	sent     []string
+	blamed   []string // excused; they are in none of the others
 	events   []engine.Event
 	number   map[string]int
 }
@@ -157,13 +160,26 @@ func (p *plan) handle(ctx context.Context, d frontdesk.Desk, ev *frontdesk.Event
 	return echo(ctx, d, ev)
 }
 
+// excuse takes out what became a dead letter because it was at work at too many
+// crashes: on a busy machine innocent events are.
+func (p *plan) excuse(t *testing.T, blamed map[string]bool, letters []engine.Letter) {
+	for _, l := range letters {
+		if blamed[l.EventID] && strings.HasPrefix(l.Reason, "the process ended") {
+			delete(p.verdicts, l.EventID)
+			p.sent = slices.DeleteFunc(p.sent, func(id string) bool { return id == l.EventID })
+			p.blamed = append(p.blamed, l.EventID)
+		}
+	}
+}
+
 func (p *plan) check(t *testing.T, entries []string, letters []engine.Letter) {
 	t.Helper()
+	entries = slices.DeleteFunc(entries, func(id string) bool { return slices.Contains(p.blamed, id) })
 	once(t, entries, p.sent...)
 	inOrder(t, entries)
 	dead := map[string]bool{}
 	for _, l := range letters {
-		if v := p.verdicts[l.EventID]; v != "drop" && v != "fail" {
+		if v := p.verdicts[l.EventID]; v != "drop" && v != "fail" && !slices.Contains(p.blamed, l.EventID) {
 			t.Errorf("event %s became a dead letter: %s", l.EventID, l.Reason)
 		}
 		dead[l.EventID] = true
@@ -200,7 +216,7 @@ func (p *plan) checkButtons(t *testing.T, entries []engine.Entry, answers []engi
 			t.Errorf("event %s (%s): sent %d, parked %d, buttons %d", id, p.verdicts[id], sent[id], parked[id], buttons[id])
 		}
 	}
-	t.Logf("%d events, %d buttons", len(p.verdicts), len(buttons))
+	t.Logf("%d events, %d buttons, %d blamed for crashes", len(p.verdicts), len(buttons), len(p.blamed))
 }
 
 // Checkpoints of random tasks, read again in order, tell what was done.
