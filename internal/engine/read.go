@@ -78,8 +78,9 @@ func followOnce(ctx context.Context, stream jetstream.Stream, from uint64, ahead
 	}
 	defer msgs.Stop()
 	defer context.AfterFunc(ctx, msgs.Stop)()
+	untilDone := []jetstream.NextOpt{jetstream.NextContext(ctx)} // a Stop while it subscribes anew is lost
 	for {
-		msg, err := msgs.Next()
+		msg, err := msgs.Next(untilDone...)
 		if err != nil {
 			return from, nil
 		}
