@@ -84,6 +84,7 @@ export class Connection {
   /** @type {Map<number, Request>} */ #requests = new Map();
   #n = 0;
   #pingMs = 25_000;
+  #triedAt = 0;
   #openedAt = 0;
   #welcomed = false;
   #moving = false;
@@ -146,11 +147,16 @@ export class Connection {
     else if (this.#status.state === "login") this.start();
   }
 
-  /** Waits no longer for the next connection; asks a live one for a sign of life. */
+  /** Waits no longer for the next connection; asks a live one, or one that is being made, for a sign of life. */
   wake() {
     if (this.#status.state === "waiting") {
       this.#status.attempt = 0;
       return this.#connect();
+    }
+    if (this.#status.state === "connecting") {
+      this.#status.attempt = 0;
+      const left = this.#triedAt + CONNECT_LIMIT - this.#platform.now();
+      if (left > WAKE_LIMIT) this.#after("open", WAKE_LIMIT, () => this.drop());
     }
     if (!this.connected) return;
     this.post({ t: "ping" });
@@ -226,6 +232,7 @@ export class Connection {
     socket.addEventListener("open", () => mine() && void this.#hello(socket));
     socket.addEventListener("message", (/** @type {any} */ event) => mine() && this.#receive(event.data));
     socket.addEventListener("close", (/** @type {any} */ event) => mine() && this.#closed(event.code));
+    this.#triedAt = this.#platform.now();
     this.#after("open", CONNECT_LIMIT, () => this.drop());
   }
 

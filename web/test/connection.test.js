@@ -88,6 +88,21 @@ test("a tab that wakes up asks for a sign of life, and waits no longer", async (
   assert.equal(server.sockets.size, 1);
 });
 
+test("a connection that was being made without a network is soon left when the network is back", async () => {
+  const { clock, server, browser } = start();
+  server.instead.hello = () => {};
+  const client = browser.tab();
+  await clock.pass(45_000);
+  while (client.status.state !== "connecting") await clock.pass(1_000);
+  assert.ok(client.status.attempt > 2);
+  delete server.instead.hello;
+  browser.wakers[0]();
+  await clock.pass(5_000);
+  assert.equal(client.status.state, "waiting");
+  await clock.pass(500);
+  assert.equal(client.status.state, "connected", "the wait was one of a first attempt");
+});
+
 test("a login that ended stops the client until there is another", async () => {
   const { clock, server, browser } = start();
   const client = browser.tab();
