@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -11,50 +10,24 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/line-frontdesk/frontdesk/bots/parrot"
-	"github.com/line-frontdesk/frontdesk/internal/engine"
-	"github.com/line-frontdesk/frontdesk/internal/room"
 	"github.com/line-frontdesk/frontdesk/server"
 )
-
-// tokensOf makes tokens of a user, before the server starts.
-func tokensOf(t *testing.T, data, user, name string, lives ...time.Duration) (tokens []string) {
-	t.Helper()
-	eng, err := engine.Open(t.Context(), engine.Config{Dir: data})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := eng.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}()
-	chat, err := room.New(t.Context(), room.Config{Engine: eng})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, life := range lives {
-		token, err := chat.Token(room.Identity{User: user, Name: name, Expires: time.Now().Add(life)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		tokens = append(tokens, token)
-	}
-	return tokens
-}
 
 // TestChatPageLoginAgain lets a login end while one writes and an answer is lost: the
 // page asks for another, and then sends once what is not sent, keeps what is being
 // written, and is not loaded again.
 func TestChatPageLoginAgain(t *testing.T) {
 	t.Parallel()
-	const life = 4 * time.Second // of the first login
 	ctx := chatBrowser(t)
-	var tokens []string
-	h := newChatHouse(t, parrot.New(), func(cfg *server.Config) {
-		cfg.Data = filepath.Join(t.TempDir(), "data")
-		cfg.Chat.Lobby = true
-		tokens = tokensOf(t, cfg.Data, "hanako", "Hanako", life, time.Hour)
-	})
+	h := newChatHouse(t, parrot.New(), func(cfg *server.Config) { cfg.Chat.Lobby = true })
+	admin := openAdmin(t, h.data)
+	login := func(ttl string) server.RoomToken {
+		token, err := admin.RoomToken(t.Context(), server.NewRoomToken{User: "hanako", Name: "Hanako", TTL: ttl})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
 	w := startWire(t, h.addr)
 	far := "http://" + w.listener.Addr().String()
 
@@ -65,7 +38,8 @@ func TestChatPageLoginAgain(t *testing.T) {
 	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	call(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchPage})
 	p.do(chromedp.Navigate(far+"/chat#lobby"), chromedp.WaitVisible("#login-name"), chromedp.Click("#login-other"))
-	p.say(tokens[0])
+	first := login("5s")
+	p.say(first.Token)
 	p.await(`document.querySelector("#room-title").textContent === "Lobby" && !document.querySelector("#text").disabled`)
 	p.do(chromedp.Evaluate[chromedp.Void](`window.__same = true`))
 	p.say("before")
@@ -76,7 +50,7 @@ func TestChatPageLoginAgain(t *testing.T) {
 	w.set(false, false)
 	p.say("on its way")
 	p.write("unfinished")
-	time.Sleep(life) // the login ends
+	<-time.After(time.Until(first.Expires)) // the login ends by the clock
 	w.hangUp()
 	w.set(true, true)
 	p.do(chromedp.WaitVisible("#login-token"))
@@ -85,7 +59,7 @@ func TestChatPageLoginAgain(t *testing.T) {
 		t.Error("the chat is shown to one who is not logged in")
 	}
 	p.picture("chat-login-again.png")
-	p.say(tokens[1])
+	p.say(login("1h").Token)
 
 	want := []string{"before", "stored, and not acknowledged", "on its way"}
 	if got := p.awaitMessages(3); !slices.Equal(got, want) {
