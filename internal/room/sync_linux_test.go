@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -33,8 +34,15 @@ func serveTraced(dir string) (url string, stop func() error, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }() // awaited by stop
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for !s.open.Load() {
-		time.Sleep(time.Millisecond) // the process that traces waits for the address
+		select {
+		case <-tick.C:
+		case err := <-ended:
+			cancel()
+			return "", nil, errors.Join(errors.New("the chat ended before it took connections"), err)
+		}
 	}
 	web := httptest.NewServer(s.Handler())
 	return web.URL, func() error {
